@@ -1,0 +1,7 @@
+"""hamkit: renders, builds, proves and publishes Linux Hot-Add Memory (HAM).
+
+Data moves one way: render -> build -> prove -> publish. ``hamkit.model`` is the
+oracle and imports nothing of the rest.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,120 @@
+"""Files and folders written whole or not at all, digests, and the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hamkit.errors import UserError
+
+PREFIX = ".hamkit-"
+
+
+def project_root() -> Path:
+    """The folder that holds specs/, templates/, patches/ and ham-src/."""
+    return Path(__file__).resolve().parent.parent
+
+
+def cache_root() -> Path:
+    """The user's cache: ``$HAM_CACHE`` or ``~/.cache/ham``; made when missing."""
+    root = Path(os.environ.get("HAM_CACHE") or Path.home() / ".cache" / "ham")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as bad:
+        raise UserError(
+            f"cannot make the cache {root}: {bad.strerror}", "set HAM_CACHE to a writable folder"
+        ) from bad
+    return root
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's content, 64 hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_text(*parts: str) -> str:
+    """SHA-256 over length-prefixed parts, so that no two lists of parts collide."""
+    total = hashlib.sha256()
+    for part in parts:
+        raw = part.encode()
+        total.update(f"{len(raw)}:".encode() + raw)
+    return total.hexdigest()
+
+
+def sha256_tree(root: Path) -> str:
+    """SHA-256 over names, modes (executable or not) and contents below ``root``."""
+    parts: list[str] = []
+    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+        mode = "x" if os.access(path, os.X_OK) else "-"
+        parts += [path.relative_to(root).as_posix(), mode, sha256_file(path)]
+    return sha256_text(*parts)
+
+
+def write_whole(path: Path, content: bytes | str) -> Path:
+    """Write a file so that a reader sees all of it or none. Returns ``path``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = content.encode() if isinstance(content, str) else content
+    handle, name = tempfile.mkstemp(prefix=PREFIX, dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(raw)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
+@contextmanager
+def folder_whole(target: Path) -> Iterator[Path]:
+    """A work folder beside ``target`` that takes its place when the block ends well.
+
+    An older ``target`` is replaced; on any error the work folder is removed and
+    ``target`` stays as it was. What a killed run left behind is swept first.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sweep(target.parent)
+    work = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=target.parent))
+    try:
+        work.chmod(0o755)
+        yield work
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=target.parent))
+            target.replace(old / target.name)
+            work.replace(target)
+            shutil.rmtree(old)
+        else:
+            work.replace(target)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def scratch_folder(label: str) -> Iterator[Path]:
+    """A work folder in the cache, removed when the block ends; leftovers of killed runs are swept."""
+    parent = cache_root() / "work"
+    parent.mkdir(parents=True, exist_ok=True)
+    sweep(parent)
+    work = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-{label}-", dir=parent))
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def sweep(parent: Path) -> None:
+    """Remove work folders below ``parent`` whose process is gone."""
+    for path in parent.glob(f"{PREFIX}*-*"):
+        pid = path.name.removeprefix(PREFIX).split("-")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            shutil.rmtree(path, ignore_errors=True)
