@@ -36,10 +36,14 @@ class Distribution(_Facts):
 
 
 class Image(_Facts):
-    """Where its build image comes from: a reference to pull, or a suite to bootstrap."""
+    """Where its build image comes from: a reference to pull, or a suite to bootstrap.
+
+    ``frozen`` accepts a package index past its date: a suite after its end of life, a snapshot.
+    """
 
     reference: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._/-]*:[A-Za-z0-9._-]+$")]
     suite: Word
+    frozen: bool = False
     packages: tuple[Word, ...] = Field(min_length=1)
 
 
@@ -65,6 +69,7 @@ class Rpm(_Facts):
 
     version: Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)+$")]
     spec_dialect: Literal["kmod"]
+    release_suffix: Annotated[str, StringConstraints(pattern=r"^(\.[a-z0-9]+)?$")]
     payload_compressors: tuple[Compressor, ...] = Field(min_length=1)
     file_digests: tuple[FileDigest, ...] = Field(min_length=1)
     source_payload: Annotated[

@@ -47,11 +47,12 @@ def make_base(spec: Spec, engine: Engine, epoch: int, log: Path, progress: Progr
 
 def _bootstrap(spec: Spec, engine: Engine, epoch: int, log: Path) -> Base:
     origin = f"mmdebstrap {spec.image.suite}"
+    options = ["--aptopt=Acquire::Check-Valid-Until false"] if spec.image.frozen else []
     with scratch_folder("base") as work:
         tar = work / "base.tar"
         try:
             run(
-                ["mmdebstrap", "--variant=minbase", "--format=tar", spec.image.suite, tar],
+                ["mmdebstrap", "--variant=minbase", "--format=tar", *options, spec.image.suite, tar],
                 package="mmdebstrap",
                 env={"TMPDIR": os.fspath(work), "SOURCE_DATE_EPOCH": str(epoch)},
                 log=log,

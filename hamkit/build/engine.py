@@ -125,8 +125,9 @@ class Engine:
     def build(self, dockerfile: str, name: str, log: Path, told: Callable[[str], None]) -> str:
         """Build an image from a Dockerfile without context; returns its digest.
 
-        With one step on top of its base, a build that is cut off leaves no layer behind. The network is the host's: this is the one stage that installs. Raises
-        Failure with the last lines of the build.
+        With one step on top of its base, a build that is cut off leaves no layer behind. The
+        network is the host's: this is the one stage that installs. Raises Failure with the
+        last lines of the build.
         """
         lines: list[str] = []
         stream = self.api.build(

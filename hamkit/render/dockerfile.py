@@ -24,6 +24,7 @@ def dockerfile(spec: Spec, base: str) -> str:
         "title": spec.distribution.title,
         "base": base,
         "kit": KIT,
+        "frozen": spec.image.frozen,
         "packages": spec.image.packages,
         "headers_packages": [f["headers_package"] for f in flavours],
         "flavours": flavours,

@@ -1,0 +1,90 @@
+"""The binary RPMs: the source RPM rebuilt by the distribution's own rpmbuild and compiler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hamkit.build import rpmbuild
+from hamkit.build.engine import Engine, Job
+from hamkit.build.image import Image
+from hamkit.build.srpm import Srpm
+from hamkit.errors import Failure
+from hamkit.files import cache_root, folder_whole, sha256_file, sha256_text, write_whole
+from hamkit.progress import Progress
+from hamkit.render.rpmspec import flavour_macro
+from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
+
+LOG = "rebuild.log"
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """``testing`` builds the module with its test ioctl and fault injection, never for a release."""
+
+    srpm: Srpm
+    image: Image
+    log: Path
+    testing: bool = False
+    renew: bool = False
+
+
+@dataclass(frozen=True)
+class Rpms:
+    """Binary RPMs in the cache, sorted by name."""
+
+    paths: tuple[Path, ...]
+    stage: StageResult
+
+
+def cached_rpms(srpm_sha256: str, image: Image, testing: bool) -> tuple[Path, ...]:
+    """The RPMs of the same inputs, if they were built before."""
+    return tuple(sorted(_folder(srpm_sha256, image, testing).glob("*.rpm")))
+
+
+def build_rpms(request: BuildRequest, engine: Engine, progress: Progress) -> Rpms:
+    """Run ``rpmbuild --rebuild`` in the image, without network; the results lie in the cache.
+
+    Warnings of the compiler fail the stage. Raises Failure with the last lines of rpmbuild.
+    """
+    watch, image = Stopwatch(), request.image
+    digest = sha256_file(request.srpm.path)
+    paths = () if request.renew else cached_rpms(digest, image, request.testing)
+    cached = bool(paths)
+    if not paths:
+        with progress.step(f"rpmbuild --rebuild in the image of {image.spec.name}") as step:
+            found = engine.run(_job(request), step.note)
+        packages = {name: raw for name, raw in found.items() if name.endswith(".rpm")}
+        if not packages:
+            raise Failure("rpmbuild --rebuild left no RPM", f"log: {request.log}")
+        with folder_whole(_folder(digest, image, request.testing)) as work:
+            for name, raw in packages.items():
+                write_whole(work / name, raw)
+        paths = cached_rpms(digest, image, request.testing)
+    stage = StageResult(
+        "build",
+        Verdict.PASS,
+        watch.seconds,
+        f"{len(paths)} RPMs for {', '.join(image.kernels.values())}",
+        inputs={"srpm": f"sha256:{digest}", "image": image.digest},
+        outputs=tuple(Artifact.of(p) for p in paths),
+        cached=cached,
+    )
+    return Rpms(paths, stage)
+
+
+def _macros(image: Image, testing: bool) -> dict[str, str]:
+    kernels = {f"kernel_{flavour_macro(f)}": release for f, release in image.kernels.items()}
+    return rpmbuild.defines(image.spec) | kernels | ({"ham_test": "1"} if testing else {})
+
+
+def _job(request: BuildRequest) -> Job:
+    source = request.srpm.path
+    command = rpmbuild.argv(["--rebuild", source.name], _macros(request.image, request.testing))
+    files = {source.name: source.read_bytes()}
+    return Job(request.image.digest, command, files, request.log, rpmbuild.environment(request.srpm.epoch))
+
+
+def _folder(srpm_sha256: str, image: Image, testing: bool) -> Path:
+    key = sha256_text(srpm_sha256, image.digest, repr(_macros(image, testing)))
+    return cache_root() / "rpms" / key
