@@ -54,7 +54,7 @@ class Attribute(StrEnum):
 
 @dataclass(frozen=True)
 class Machine:
-    """The emulated machine. ``boot_memory`` is the kernel's ``mem=``: the address from which it ignores RAM."""
+    """The emulated machine. ``boot_memory`` is ``mem=``: the address from which the kernel ignores RAM."""
 
     memory: int
     boot_memory: int
