@@ -185,8 +185,12 @@ class Engine:
                 archive, tail = self._collect(pipe, job, told)
             return ended.status(job), archive, tail
         finally:
-            with contextlib.suppress(docker.errors.APIError):
-                self.api.remove_container(container, force=True)
+            self.remove(container)
+
+    def remove(self, container: str) -> None:
+        """Make sure that a container is gone."""
+        with contextlib.suppress(*EngineErrors):
+            self.api.remove_container(container, force=True)
 
     def _create(self, job: Job) -> str:
         host = self.api.create_host_config(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hamkit.build import rpmbuild
+from hamkit.build import lastjob, rpmbuild
 from hamkit.build.engine import Engine, Job
 from hamkit.build.image import Image
 from hamkit.build.srpm import Srpm
@@ -53,7 +53,9 @@ def build_rpms(request: BuildRequest, engine: Engine, progress: Progress) -> Rpm
     cached = bool(paths)
     if not paths:
         with progress.step(f"rpmbuild --rebuild in the image of {image.spec.name}") as step:
-            found = engine.run(_job(request), step.note)
+            job = _job(request)
+            lastjob.keep(image.spec.name, job)
+            found = engine.run(job, step.note)
         packages = {name: raw for name, raw in found.items() if name.endswith(".rpm")}
         if not packages:
             raise Failure("rpmbuild --rebuild left no RPM", f"log: {request.log}")

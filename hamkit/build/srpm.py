@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hamkit import __version__
-from hamkit.build import rpmbuild
+from hamkit.build import lastjob, rpmbuild
 from hamkit.build.engine import Engine, Job
 from hamkit.build.image import Image
 from hamkit.build.sources import archive
@@ -83,7 +83,9 @@ def build_srpm(request: SrpmRequest, engine: Engine, progress: Progress) -> Srpm
     cached = path is not None
     if path is None:
         with progress.step(f"rpmbuild -bs in the image of {rendered.spec.name}") as step:
-            found = engine.run(_job(rendered, image, request.log), step.note)
+            job = _job(rendered, image, request.log)
+            lastjob.keep(rendered.spec.name, job)
+            found = engine.run(job, step.note)
         packages = [name for name in found if name.endswith(".src.rpm")]
         if len(packages) != 1:
             raise Failure(f"rpmbuild left {len(packages)} source RPMs, not one", f"log: {request.log}")

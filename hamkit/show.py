@@ -1,0 +1,84 @@
+"""Shows results to people (tables, one line an error) and to scripts (JSON, exit codes)."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from pydantic_core import to_jsonable_python
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hamkit.errors import HamkitError
+from hamkit.stage import StageResult, Verdict
+
+COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNSUPPORTED: "yellow", Verdict.NOT_RUN: "dim"}
+TERMINATED = 128 + signal.SIGTERM
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on standard output; a cell that is a verdict gets its colour, nothing is cut."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    shown = Table(title=title, title_justify="left", show_edge=False)
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(_cell(value) for value in row))
+    console.print(shown)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, Verdict):
+        return f"[{COLOURS[value]}]{value.value}[/]"
+    return escape("" if value is None else str(value))
+
+
+def as_json(value: object) -> None:
+    """One JSON document on standard output."""
+    json.dump(to_jsonable_python(value), sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+def stages(title: str, results: Sequence[StageResult]) -> None:
+    """A table of stages with verdict, seconds and what was made."""
+    rows = [
+        (r.name, r.verdict, f"{r.seconds:.1f}{' (cached)' if r.cached else ''}", r.detail) for r in results
+    ]
+    table(title, ("stage", "verdict", "seconds", "detail"), rows)
+
+
+def exit_code(verdict: Verdict) -> int:
+    """0 for pass, 3 for what was not run, 1 for everything else."""
+    return {Verdict.PASS: 0, Verdict.NOT_RUN: 3}.get(verdict, 1)
+
+
+@contextmanager
+def told(json_wanted: bool, leave: Callable[[int], BaseException]) -> Iterator[None]:
+    """Turns expected errors into words and an exit status; ``leave`` makes the exception that exits.
+
+    SIGTERM ends the block like an interrupt, so that everything started is cleaned up.
+    """
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    except HamkitError as bad:
+        if json_wanted:
+            as_json({"error": bad.message, "hint": bad.hint, "exit_code": bad.exit_code})
+        sys.stderr.write(f"hamkit: {bad.message}\n" + (f"        {bad.hint}\n" if bad.hint else ""))
+        raise leave(bad.exit_code) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("hamkit: interrupted; nothing half-done was left, run it again\n")
+        raise leave(128 + signal.SIGINT) from None
+    except BrokenPipeError:
+        raise leave(1) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)
