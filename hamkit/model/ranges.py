@@ -88,13 +88,16 @@ class Ham(Generic[V]):
             return listed, refusals[0]
         return listed._integrated(pieces), Errno.OK
 
-    def retry(self) -> tuple[Ham[V], Errno]:
-        """Every FAILED range once more, by address; the result is the first refusal."""
-        after, results = self, [Errno.OK]
+    def retry(self) -> tuple[Ham[V], tuple[tuple[Extent, Errno], ...]]:
+        """Every FAILED range once more, by address: HAM afterwards and the result of each.
+
+        The retry as a whole ends with the first result that is not OK.
+        """
+        after, results = self, []
         for entry in (r for r in self.ranges if r.failed):
             after, result = after.add(entry.extent.start, entry.extent.size, entry.attr)
-            results.append(result)
-        return after, next((r for r in results if r is not Errno.OK), Errno.OK)
+            results.append((entry.extent, result))
+        return after, tuple(results)
 
     def status(self) -> tuple[str, ...]:
         """The lines of /proc/ham/status."""
