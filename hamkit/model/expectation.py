@@ -13,7 +13,7 @@ from hamkit.model.ranges import Ham
 from hamkit.model.scenario import AddStep, Errno, RetryStep, Scenario, Step
 
 JsonObject = dict[str, Any]
-ROW_TITLES = ("step", "result", "MemTotal KiB", "zones: pages managed", "status")
+ROW_TITLES = ("step", "result", "MemTotal KiB", "managed pages", "status lines that are new")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def expectation(scenario: Scenario, facts: BootFacts | None = None, board: str =
 
 def rows(scenario: Scenario, facts: BootFacts | None = None, board: str = "q35") -> list[tuple[str, ...]]:
     """The same as lines of a table under ROW_TITLES; changes of MemTotal with their sign."""
-    return [_row(step) for step in expectation(scenario, facts, board)["steps"]]
+    steps = expectation(scenario, facts, board)["steps"]
+    return [_row(before, now) for before, now in zip((steps[0], *steps), steps, strict=False)]
 
 
 def _outcomes(scenario: Scenario, facts: BootFacts) -> Iterator[Outcome]:
@@ -132,11 +133,12 @@ def _step(before: Outcome, now: Outcome) -> JsonObject:
     }
 
 
-def _row(step: JsonObject) -> tuple[str, ...]:
+def _row(before: JsonObject, step: JsonObject) -> tuple[str, ...]:
     change = step["mem_total_change_kib"]
     total = f"{step['mem_total_kib']}{f' ({change:+d})' if change else ''}"
     zones = ", ".join(f"{z['name']} {z['managed']}" for z in step["zones"] if z["spanned"])
     result = step["result"]
     if result != step["scenario_expects"]:
         result += f" (scenario: {step['scenario_expects']})"
-    return (f"{step['step']} {step['label']}", result, total, zones, "\n".join(step["status"]))
+    new = [line for line in step["status"] if line not in before["status"]]
+    return (f"{step['step']} {step['label']}", result, total, zones, "\n".join(new))
