@@ -29,6 +29,7 @@ from hamkit.errors import Failure, MissingNeed
 from hamkit.run import TAIL_LINES, paste
 
 LABEL = "org.hamkit"
+OURS = "hamkit/"
 ANSWER_SECONDS = 5
 API_SECONDS = 900
 STDOUT, STDERR = 1, 2
@@ -103,6 +104,19 @@ class Engine:
     def labels(self, name: str) -> dict[str, str]:
         found: dict[str, str] = self.client.images.get(name).labels
         return found
+
+    def our_images(self) -> tuple[str, ...]:
+        """Names of the images that hamkit made."""
+        tags = [tag for image in self.client.images.list() for tag in image.tags]
+        return tuple(sorted(tag for tag in tags if tag.startswith(OURS)))
+
+    def remove_images(self, names: Sequence[str]) -> None:
+        """Remove images by name. Raises Failure when one is in use."""
+        try:
+            for name in names:
+                self.client.images.remove(name)
+        except EngineErrors as bad:
+            raise Failure(f"the engine kept an image: {bad}", "end the containers that use it") from bad
 
     def pull(self, reference: str) -> str | None:
         """Pull an image; its digest, or None when it cannot be had (no network, no such image)."""

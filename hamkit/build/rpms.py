@@ -13,9 +13,8 @@ from hamkit.errors import Failure
 from hamkit.files import cache_root, folder_whole, sha256_file, sha256_text, write_whole
 from hamkit.progress import Progress
 from hamkit.render.rpmspec import flavour_macro
+from hamkit.rpmfiles import extract_rpm
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
-
-LOG = "rebuild.log"
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,19 @@ def build_rpms(request: BuildRequest, engine: Engine, progress: Progress) -> Rpm
         cached=cached,
     )
     return Rpms(paths, stage)
+
+
+def installed_files(paths: tuple[Path, ...], release: str) -> dict[str, bytes]:
+    """What the RPMs install on a machine that runs ``release``, by absolute path.
+
+    Modules of other kernels, documentation and headers are left out.
+    """
+    wanted = (f"/lib/modules/{release}/", "/usr/sbin/", "/usr/libexec/")
+    return {
+        name: content
+        for path in paths
+        for name, content in extract_rpm(path, lambda name: name.startswith(wanted)).items()
+    }
 
 
 def _macros(image: Image, testing: bool) -> dict[str, str]:

@@ -1,0 +1,213 @@
+"""The stages in order, each run at most once: what a task needs is what it asks for.
+
+render -> image -> srpm -> check -> build -> boot -> prove; ``hamkit.release`` adds publish.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock, Timeout
+
+from hamkit.build.engine import Engine
+from hamkit.build.image import Image, ImageRequest, make_image, plan_image
+from hamkit.build.rpms import BuildRequest, Rpms, build_rpms, cached_rpms, installed_files
+from hamkit.build.srpm import Rendered, Srpm, SrpmRequest, build_srpm, cached_srpm, epoch, render_srpm
+from hamkit.errors import Failure, HamkitError, MissingNeed
+from hamkit.files import cache_root, sha256_file, write_whole
+from hamkit.model.scenario import Scenario
+from hamkit.progress import Progress
+from hamkit.prove.boot import BootRequest, BootResult, boot
+from hamkit.prove.compare import compare
+from hamkit.prove.comparison import Comparison
+from hamkit.prove.rpm.check import check
+from hamkit.prove.rpm.findings import CheckRequest, CheckResult
+from hamkit.specs import Spec
+from hamkit.stage import StageResult, Stopwatch, Verdict
+
+T = TypeVar("T")
+STAMP = "%Y%m%dT%H%M%S"
+STAGES = ("image", "srpm", "check", "build", "boot", "prove")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to run for one distribution.
+
+    ``flavour`` None is the distribution's default; ``testing`` builds HAM with its test
+    ioctl; ``renew`` uses nothing from the cache; ``keep`` gives the run a folder of its own.
+    """
+
+    spec: Spec
+    scenario: Scenario
+    flavour: str | None = None
+    testing: bool = False
+    renew: bool = False
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One line of a dry run."""
+
+    stage: str
+    action: str
+    cached: bool
+
+
+@dataclass
+class Pipeline:
+    """One run for one distribution. ``watch`` is told of each stage that ended, well or not."""
+
+    request: Request
+    progress: Progress
+    watch: Callable[[StageResult], None] = lambda _: None
+    results: list[StageResult] = field(default_factory=list)
+
+    @cached_property
+    def logs(self) -> Path:
+        """Where the logs of this run lie: the next run for the distribution replaces them, or they are kept."""
+        name = self.request.spec.name
+        return cache_root() / "runs" / (f"{name}-{time.strftime(STAMP)}" if self.request.keep else name)
+
+    @cached_property
+    def engine(self) -> Engine:
+        return Engine.connect()
+
+    @cached_property
+    def rendered(self) -> Rendered:
+        return render_srpm(self.request.spec)
+
+    @cached_property
+    def image(self) -> Image:
+        with self._stage("image"):
+            asked = ImageRequest(self.request.spec, epoch(), self.logs / "image.log", self.request.renew)
+            made = make_image(asked, self.engine, self.progress)
+        return self._ended(made, made.stage)
+
+    @cached_property
+    def srpm(self) -> Srpm:
+        rendered, image = self.rendered, self.image
+        with self._stage("srpm"):
+            asked = SrpmRequest(rendered, image, self.logs / "srpm.log", self.request.renew)
+            made = build_srpm(asked, self.engine, self.progress)
+        return self._ended(made, made.stage)
+
+    @cached_property
+    def checked(self) -> CheckResult:
+        srpm = self.srpm
+        with self._stage("check"):
+            asked = CheckRequest(srpm.path, self.request.spec, source_date_epoch=srpm.epoch)
+            made = check(asked, self.progress)
+        return self._ended(made, made.stage)
+
+    @cached_property
+    def rpms(self) -> Rpms:
+        srpm, image = self.srpm, self.image
+        with self._stage("build"):
+            asked = BuildRequest(
+                srpm, image, self.logs / "rebuild.log", self.request.testing, self.request.renew
+            )
+            made = build_rpms(asked, self.engine, self.progress)
+        return self._ended(made, made.stage)
+
+    @cached_property
+    def booted(self) -> BootResult:
+        release, rpms = self.image.release(self.request.flavour), self.rpms
+        with self._stage("boot"):
+            asked = BootRequest(
+                kernel=self.image.boot_file(release),
+                release=release,
+                busybox=self.image.busybox.read_bytes(),
+                files=installed_files(rpms.paths, release),
+                scenario=self.request.scenario,
+                out=self.logs / "boot",
+            )
+            made = boot(asked, self.progress)
+        return self._ended(made, made.stage)
+
+    @cached_property
+    def proved(self) -> Comparison:
+        booted, watch = self.booted, Stopwatch()
+        with self._stage("prove"):
+            if booted.stage.verdict is not Verdict.PASS:
+                raise MissingNeed("there is no whole run to compare", booted.stage.detail)
+            made = compare(self.request.scenario, _text(booted.console_log), booted.report)
+        bad = [c for c in made.checks if c.verdict is not Verdict.PASS]
+        detail = f"{len(made.checks) - len(bad)} of {len(made.checks)} checks agree with the model"
+        if bad:
+            detail += f"; first: step {bad[0].step}, {bad[0].title}: {bad[0].seen}, not {bad[0].expected}"
+        return self._ended(made, StageResult("prove", made.verdict, watch.seconds, detail))
+
+    def plan(self) -> tuple[Planned, ...]:
+        """What a run would do, and what the cache holds; starts nothing."""
+        spec = self.request.spec
+        name, there = plan_image(spec, self.engine)
+        digest = self.engine.image_id(name) if there else None
+        srpm = cached_srpm(self.rendered, digest) if digest else None
+        image = self.image if digest else None
+        built = bool(srpm and image and cached_rpms(sha256_file(srpm), image, self.request.testing))
+        cached = not self.request.renew
+        return (
+            Planned("image", f"build {name}", there and cached),
+            Planned("srpm", f"rpmbuild -bs, dialect {spec.rpm.spec_dialect}", srpm is not None and cached),
+            Planned("check", f"hold the source RPM against rpm {spec.rpm.version}", False),
+            Planned("build", "rpmbuild --rebuild, without network", built and cached),
+            Planned("boot", f"boot in QEMU, scenario {self.request.scenario.name}", False),
+            Planned("prove", "hold every step against the model", False),
+        )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One run at a time for a distribution; a second one waits and says so."""
+        folder = cache_root() / "locks"
+        folder.mkdir(exist_ok=True)
+        lock = FileLock(folder / f"{self.request.spec.name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            self.progress.note(f"another run for {self.request.spec.name} is under way, waiting for it")
+            lock.acquire()
+        try:
+            shutil.rmtree(self.logs, ignore_errors=True)
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Records a stage that ends with an error before the error goes on its way."""
+        watch = Stopwatch()
+        try:
+            yield
+        except HamkitError as bad:
+            verdict = Verdict.NOT_RUN if isinstance(bad, MissingNeed) else Verdict.FAIL
+            self._tell(StageResult(name, verdict, watch.seconds, bad.message))
+            raise
+
+    def _ended(self, made: T, stage: StageResult) -> T:
+        self._tell(stage)
+        return made
+
+    def _tell(self, stage: StageResult) -> None:
+        self.results.append(stage)
+        self.watch(stage)
+
+
+def _text(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")
+
+
+def deliver(paths: tuple[Path, ...], out: Path) -> tuple[Path, ...]:
+    """Copy finished artifacts into the caller's folder, each whole. Raises Failure when that fails."""
+    try:
+        return tuple(write_whole(out / path.name, path.read_bytes()) for path in paths)
+    except OSError as bad:
+        raise Failure(f"cannot write to {out}: {bad.strerror}", "name another folder with --out") from bad

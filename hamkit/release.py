@@ -1,0 +1,82 @@
+"""A release: every stage for one distribution, and what it leaves in ``dist/``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hamkit.errors import HamkitError
+from hamkit.files import project_root
+from hamkit.pipeline import STAGES, Pipeline, Request
+from hamkit.progress import Progress
+from hamkit.publish.dist import PublishRequest, PublishResult, publish
+from hamkit.publish.record import RunRecord, RunStart
+from hamkit.publish.source import Source
+from hamkit.run import run
+from hamkit.stage import Verdict
+
+FAILED = "failed"  # below dist/: runs that did not pass never replace one that did
+
+
+@dataclass(frozen=True)
+class ReleaseRequest:
+    """``argv``: the words given to ./bootstrap or invoke, for the record; ``dist``: the folder for all."""
+
+    run: Request
+    argv: tuple[str, ...]
+    dist: Path
+
+
+def release(request: ReleaseRequest, progress: Progress) -> PublishResult:
+    """Run all stages and publish. A run that fails is published too, in ``dist/failed/``.
+
+    Raises the error of the stage that could not run, after publishing what there is.
+    """
+    pipeline = Pipeline(request.run, progress)
+    with pipeline.locked():
+        source = Source.of(project_root())
+        start = RunStart(request.run.spec.name, request.argv, (*STAGES, "publish"), source)
+        record = RunRecord(pipeline.logs / "result.json", start)
+        pipeline.watch = record.add
+        try:
+            _stages(pipeline, record)
+        except HamkitError:
+            _publish(request, pipeline, record, progress)
+            raise
+        return _publish(request, pipeline, record, progress)
+
+
+def _stages(pipeline: Pipeline, record: RunRecord) -> None:
+    image = pipeline.image
+    record.learn(
+        kernel_release=image.release(pipeline.request.flavour),
+        images={"base": image.base.digest, "build": image.digest},
+        tools={"docker": pipeline.engine.version, "python": sys.version.split()[0]} | _qemu_version(),
+    )
+    _, booted = pipeline.checked, pipeline.booted  # a check that fails is on record; the rest still runs
+    record.learn(processes=(booted.argv,))
+    record.compare(pipeline.proved)
+
+
+def _publish(
+    request: ReleaseRequest, pipeline: Pipeline, record: RunRecord, progress: Progress
+) -> PublishResult:
+    passed = all(s.verdict is Verdict.PASS for s in record.result.stages if s.name != "publish")
+    dist = request.dist if passed else request.dist / FAILED
+    return publish(PublishRequest(record.result, _files(pipeline), dist), progress)
+
+
+def _files(pipeline: Pipeline) -> Mapping[str, Path]:
+    """Artifacts of the stages that ran, and every log of this run."""
+    found: dict[str, Path] = {}
+    for stage in pipeline.results:
+        found |= {a.path.name: a.path for a in stage.outputs}
+    logs = (*pipeline.logs.glob("*.log"), *(pipeline.logs / "boot").glob("*.log"))
+    return found | {path.name: path for path in logs if path.stat().st_size}
+
+
+def _qemu_version() -> dict[str, str]:
+    done = run(["qemu-system-x86_64", "--version"], package="qemu-system-x86")
+    return {"qemu": done.stdout.splitlines()[0].removeprefix("QEMU emulator version ")}

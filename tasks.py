@@ -1,0 +1,350 @@
+"""The tasks that people and scripts call; each reads flags, calls the library, shows the result.
+
+Exit codes: 0 pass, 1 the thing under test failed, 2 the user's mistake, 3 the
+environment lacks something.
+"""
+
+import sys
+from pathlib import Path
+
+from invoke import Collection, Context, Exit, task
+
+from hamkit import clean as cleaning
+from hamkit import doctor as doctoring
+from hamkit import lint as linting
+from hamkit import scenarios, show, specs, testing
+from hamkit.build import lastjob
+from hamkit.build.engine import Engine
+from hamkit.errors import UserError
+from hamkit.files import project_root
+from hamkit.model.expectation import expectation
+from hamkit.pipeline import Pipeline, Request, deliver
+from hamkit.progress import Reporter
+from hamkit.prove import bench as benching
+from hamkit.prove.console import judge as judge_log
+from hamkit.prove.rpm.check import check as check_package
+from hamkit.prove.rpm.findings import CheckRequest
+from hamkit.release import ReleaseRequest
+from hamkit.release import release as make_release
+from hamkit.stage import Verdict
+
+HELP = {
+    "distro": "distribution, one of `invoke specs`",
+    "flavour": "kernel flavour; the distribution's first when not given",
+    "scenario": "scenario file (TOML); the default scenario when not given",
+    "out": "folder for what is made",
+    "json": "JSON on standard output, words on standard error",
+    "dry_run": "show the plan and what the cache holds, do nothing",
+    "renew": "use nothing from the cache",
+    "keep": "keep this run's logs and work files in a folder of their own",
+    "testing": "build HAM with its test ioctl and fault injection (never for a release)",
+}
+
+
+def _help(*names: str) -> dict[str, str]:
+    return {name: HELP[name] for name in names}
+
+
+def _leave(code: int) -> Exit:
+    return Exit(code=code)
+
+
+def _request(
+    distro: str,
+    flavour: str | None = None,
+    scenario: str | None = None,
+    testing: bool = False,
+    renew: bool = False,
+    keep: bool = False,
+) -> Request:
+    return Request(
+        spec=specs.load(distro),
+        scenario=scenarios.load(Path(scenario) if scenario else None),
+        flavour=flavour,
+        testing=testing,
+        renew=renew,
+        keep=keep,
+    )
+
+
+def _plan(pipeline: Pipeline, last: str, json: bool) -> None:
+    plan = pipeline.plan()
+    wanted = plan[: [p.stage for p in plan].index(last) + 1]
+    if json:
+        show.as_json(wanted)
+    else:
+        rows = [(p.stage, p.action, "cached" if p.cached else "to do") for p in wanted]
+        show.table(f"plan for {pipeline.request.spec.name}", ("stage", "action", "state"), rows)
+
+
+def _stages(pipeline: Pipeline, json: bool, **more: object) -> None:
+    if json:
+        show.as_json({"stages": pipeline.results} | more)
+    else:
+        show.stages(pipeline.request.spec.name, pipeline.results)
+    bad = [s.verdict for s in pipeline.results if s.verdict is not Verdict.PASS]
+    if bad:
+        raise _leave(max(show.exit_code(v) for v in bad))
+
+
+@task(help=_help("json"))
+def doctor(_: Context, json: bool = False) -> None:
+    """What is installed, what each missing thing disables, how to install it (exit 3 if any)."""
+    with show.told(json, _leave):
+        needs = doctoring.diagnose()
+        if json:
+            show.as_json(needs)
+        else:
+            show.table("needs", doctoring.COLUMNS, doctoring.rows(needs))
+            print(doctoring.summary(needs))
+        if any(not need.found and need.disables for need in needs):
+            raise _leave(3)
+
+
+@task(name="specs", help={"distro": "show one, whole"} | _help("json"))
+def specs_(_: Context, distro: str = "", json: bool = False) -> None:
+    """Table of distributions, or one with --distro NAME."""
+    with show.told(json, _leave):
+        known = specs.load_all()
+        chosen = [specs.load(distro)] if distro else list(known.values())
+        if json:
+            show.as_json(chosen[0] if distro else chosen)
+        elif distro:
+            facts = chosen[0].model_dump(mode="json")
+            rows = [(f"{part}.{key}", value) for part, keys in facts.items() for key, value in keys.items()]
+            show.table(distro, ("field", "value"), rows)
+        else:
+            columns = ("name", "title", "line", "flavours", "rpm", "end of life")
+            rows = [
+                (s.name, s.distribution.title, s.distribution.line, " ".join(s.kernel.flavours))
+                + (s.rpm.version, s.distribution.end_of_life)
+                for s in chosen
+            ]
+            show.table("distributions", columns, rows)
+
+
+@task(help=_help("distro", "json", "dry_run", "renew"))
+def image(_: Context, distro: str, json: bool = False, dry_run: bool = False, renew: bool = False) -> None:
+    """The build image of a distribution: pulled or bootstrapped base, toolchain, kernels."""
+    with show.told(json, _leave):
+        pipeline = Pipeline(_request(distro, renew=renew), Reporter())
+        if dry_run:
+            return _plan(pipeline, "image", json)
+        with pipeline.locked():
+            made = pipeline.image
+        return _stages(pipeline, json, image=made.digest, base=made.base, kernels=made.kernels)
+
+
+@task(help=_help("distro", "out", "json", "dry_run", "renew"))
+def srpm(
+    _: Context, distro: str, out: str = "", json: bool = False, dry_run: bool = False, renew: bool = False
+) -> None:
+    """The HAM source RPM in a distribution's dialect, built by its own rpmbuild."""
+    with show.told(json, _leave):
+        pipeline = Pipeline(_request(distro, renew=renew), Reporter())
+        if dry_run:
+            return _plan(pipeline, "srpm", json)
+        with pipeline.locked():
+            made = deliver((pipeline.srpm.path,), _out(out, distro))
+        return _stages(pipeline, json, files=made)
+
+
+@task(help={"srpm": "package file, source or binary"} | _help("distro", "json"))
+def check(_: Context, srpm: str, distro: str, json: bool = False) -> None:
+    """Compatibility of a package with a distribution's rpm (exit 1 when it does not fit)."""
+    with show.told(json, _leave):
+        result = check_package(CheckRequest(Path(srpm), specs.load(distro)), Reporter())
+        if json:
+            show.as_json(result)
+        else:
+            columns = ("rule", "verdict", "seen", "wanted", "what mends it")
+            rows = [
+                (f.rule, f.verdict, f.seen, f.wanted, f.fix if f.verdict is Verdict.FAIL else "")
+                for f in result.findings
+            ]
+            show.table(f"{Path(srpm).name} for {distro}", columns, rows)
+            print(result.stage.detail)
+        if result.stage.verdict is not Verdict.PASS:
+            raise _leave(show.exit_code(result.stage.verdict))
+
+
+@task(help=_help("distro", "out", "testing", "json", "dry_run", "renew", "keep"))
+def build(
+    _: Context,
+    distro: str,
+    out: str = "",
+    testing: bool = False,
+    json: bool = False,
+    dry_run: bool = False,
+    renew: bool = False,
+    keep: bool = False,
+) -> None:
+    """The source RPM rebuilt in the image: modules for each flavour, hamctl, proof programs."""
+    with show.told(json, _leave):
+        pipeline = Pipeline(_request(distro, testing=testing, renew=renew, keep=keep), Reporter())
+        if dry_run:
+            return _plan(pipeline, "build", json)
+        with pipeline.locked():
+            made = deliver((pipeline.srpm.path, *pipeline.rpms.paths), _out(out, distro))
+        return _stages(pipeline, json, files=made)
+
+
+@task(help=_help("distro", "flavour", "scenario", "testing", "json", "dry_run", "renew", "keep"))
+def boot(
+    _: Context,
+    distro: str,
+    flavour: str = "",
+    scenario: str = "",
+    testing: bool = False,
+    json: bool = False,
+    dry_run: bool = False,
+    renew: bool = False,
+    keep: bool = False,
+) -> None:
+    """Boot the distribution's kernel in QEMU, hot-add memory, compare with the model."""
+    with show.told(json, _leave):
+        request = _request(distro, flavour or None, scenario or None, testing, renew, keep)
+        pipeline = Pipeline(request, Reporter())
+        if dry_run:
+            return _plan(pipeline, "prove", json)
+        with pipeline.locked():
+            booted = pipeline.booted
+            compared = pipeline.proved if booted.stage.verdict is Verdict.PASS else None
+        if compared and not json:
+            rows = [
+                (s.step, s.label, s.result, s.mem_total_kib, s.expected_total_kib) for s in compared.steps
+            ]
+            show.table("steps", ("step", "action", "result", "MemTotal KiB", "model KiB"), rows)
+            wrong = [
+                (c.step, c.title, c.seen, c.expected)
+                for c in compared.checks
+                if c.verdict is not Verdict.PASS
+            ]
+            if wrong:
+                show.table("disagreements", ("step", "value", "seen", "model"), wrong)
+        print(f"logs: {pipeline.logs}", file=sys.stderr)
+        return _stages(pipeline, json, comparison=compared)
+
+
+@task(help={"console": "console log of any run, whole or cut short"} | _help("json"))
+def judge(_: Context, console: str, json: bool = False) -> None:
+    """Judge a console log again: how far the boot came, and what stopped it."""
+    with show.told(json, _leave):
+        verdict = judge_log(Path(console))
+        if json:
+            show.as_json(verdict)
+        else:
+            show.table(console, ("verdict", "outcome", "state", "detail"), [verdict.row])
+            print("\n".join(verdict.lines))
+        if verdict.verdict is not Verdict.PASS:
+            raise _leave(show.exit_code(verdict.verdict))
+
+
+@task(help=_help("scenario", "json"))
+def model(_: Context, scenario: str = "", json: bool = False) -> None:
+    """What the reference model expects of a scenario, step by step."""
+    with show.told(json, _leave):
+        expected = expectation(scenarios.load(Path(scenario) if scenario else None))
+        if json:
+            show.as_json(expected)
+        else:
+            show.table("expected", expected.COLUMNS, expected.rows())
+
+
+@task(help=_help("distro", "flavour", "scenario", "out", "json", "dry_run", "renew", "keep"))
+def release(
+    _: Context,
+    distro: str,
+    flavour: str = "",
+    scenario: str = "",
+    out: str = "",
+    json: bool = False,
+    dry_run: bool = False,
+    renew: bool = False,
+    keep: bool = False,
+) -> None:
+    """All stages into dist/<distro>/: source RPM, RPMs, boot, proof, report page, checksums."""
+    with show.told(json, _leave):
+        request = _request(distro, flavour or None, scenario or None, renew=renew, keep=keep)
+        if dry_run:
+            return _plan(Pipeline(request, Reporter()), "prove", json)
+        dist = Path(out) if out else project_root() / "dist"
+        done = make_release(ReleaseRequest(request, tuple(sys.argv[1:]), dist), Reporter())
+        if json:
+            show.as_json(done.result)
+        else:
+            rows = [(s.name, s.verdict, f"{s.seconds:.1f}", s.detail) for s in done.result.stages]
+            show.table(f"release for {distro}", ("stage", "verdict", "seconds", "detail"), rows)
+        print(f"{done.result.verdict.value}: {done.page}", file=sys.stderr)
+        if done.result.verdict is not Verdict.PASS:
+            raise _leave(show.exit_code(done.result.verdict))
+        return None
+
+
+@task(help=_help("distro"))
+def shell(_: Context, distro: str) -> None:
+    """A shell in the build image of the last (failed) run, its input files in /job/in."""
+    with show.told(False, _leave):
+        specs.load(distro)
+        status = lastjob.shell(distro, Engine.connect())
+        if status:
+            raise _leave(status)
+
+
+@task(help={"rounds": "boots of each kind"} | _help("distro", "flavour", "json"))
+def bench(_: Context, distro: str, flavour: str = "", rounds: int = 3, json: bool = False) -> None:
+    """The boot stage against a bare QEMU boot of the same kernel, as a ratio in one run."""
+    with show.told(json, _leave):
+        if rounds < 1:
+            raise UserError(f"--rounds {rounds} measures nothing", "give 1 or more")
+        pipeline = Pipeline(_request(distro, flavour or None), Reporter())
+        with pipeline.locked():
+            measured = benching.boot_ratio(pipeline.boot_request, rounds, pipeline.progress)
+        if json:
+            show.as_json(measured)
+        else:
+            show.table(f"boot of {distro}", measured.COLUMNS, measured.rows())
+
+
+@task(help={"unit": "only the fast tests, which need no service", "select": "pytest's -k expression"})
+def test(_: Context, unit: bool = False, select: str = "") -> None:
+    """Every gate that CI runs: lint, types, unit tests, then the real ones."""
+    with show.told(False, _leave):
+        status = testing.run_gates(unit_only=unit, select=select, progress=Reporter())
+        if status:
+            raise _leave(status)
+
+
+@task(help=_help("json"))
+def lint(_: Context, json: bool = False) -> None:
+    """ruff, mypy, shellcheck, codespell and the house rules."""
+    with show.told(json, _leave):
+        result = linting.lint(Reporter())
+        if json:
+            show.as_json(result)
+        else:
+            show.table("lint", linting.COLUMNS, linting.rows(result))
+        if not result.passed:
+            raise _leave(1)
+
+
+@task(help={"images": "Docker images too"} | _help("json", "dry_run"))
+def clean(_: Context, images: bool = False, json: bool = False, dry_run: bool = False) -> None:
+    """Remove what hamkit made in its cache and build/; dist/ and your kernels stay."""
+    with show.told(json, _leave):
+        engine = Engine.connect() if images else None
+        done = cleaning.plan(engine) if dry_run else cleaning.clean(engine)
+        if json:
+            show.as_json(done)
+        else:
+            word = "would be removed" if dry_run else "removed"
+            show.table(word, ("what",), [(w,) for w in (*done.folders, *done.images)])
+
+
+def _out(out: str, distro: str) -> Path:
+    return Path(out) if out else project_root() / "build" / distro
+
+
+namespace = Collection(
+    doctor, specs_, image, srpm, check, build, boot, judge, model, release, shell, bench, test, lint, clean
+)
