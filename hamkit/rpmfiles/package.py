@@ -12,6 +12,7 @@ from hamkit.errors import UserError
 from hamkit.rpmfiles.header import BadPackage, Header, Lead, read_header, read_lead
 from hamkit.rpmfiles.tags import Sig, Tag
 
+MAX_PACKAGE = 256 << 20
 GHOST = 1 << 6
 SPECFILE = 1 << 5
 PAYLOAD_MAGIC = {
@@ -134,6 +135,8 @@ def read_package(path: Path) -> Package:
         if not stat.S_ISREG(status.st_mode):
             raise UserError(f"{path} is not a regular file", "name an RPM file")
         size = status.st_size
+        if size > MAX_PACKAGE:
+            raise BadPackage("file.size", f"the file has {size} bytes: more than any package made here")
         lead = read_lead(stream)
         signature = read_header(stream, size - stream.tell(), Sig.REGION)
         pad = -stream.tell() % 8

@@ -20,8 +20,8 @@ from hamkit.run import SYSTEM_PATH, spawn
 RULE = "payload.unpack"
 CHUNK = 1 << 16
 ALWAYS_ALLOWED = 32 << 20
-MAX_RATIO = 50
-MAX_UNPACKED = 2 << 30
+MAX_RATIO = 20
+MAX_UNPACKED = 1 << 30
 LZMA_MEMORY = 80 << 20
 """Bytes a payload may unpack to whatever its size, then how many times its size; bytes xz may use."""
 
@@ -154,7 +154,11 @@ def _zstd(raw: BinaryIO) -> Iterator[Source]:
         raise MissingNeed("a zstd payload cannot be read here", "apt-get install zstd")
     argv = ["zstd", "-dcq", f"--memory={LZMA_MEMORY >> 20}MB"]
     with spawn(argv, stdin=raw.fileno(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        yield _ZstdProgram(process)
+        try:
+            yield _ZstdProgram(process)
+        finally:
+            if process.stdout:
+                process.stdout.close()
 
 
 class _ZstdProgram:

@@ -1,0 +1,186 @@
+"""Rules on the payload and on what the target's rpm must know to use the package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from hamkit.prove.rpm.evr import Evr
+from hamkit.prove.rpm.subject import Outcome, Rule, Subject, none_of
+from hamkit.rpmfiles.package import PAYLOAD_MAGIC, Package
+from hamkit.rpmfiles.tags import DIGEST_NAMES, Kind, Tag, tag_name
+from hamkit.rpmfiles.unpack import declared_size
+
+LESS, GREATER, EQUAL = 2, 4, 8
+FEATURES = {
+    "VersionedDependencies": "3.0.3-1",
+    "CompressedFileNames": "3.0.4-1",
+    "PayloadIsBzip2": "3.0.5-1",
+    "PayloadFilesHavePrefix": "4.0-1",
+    "ExplicitPackageProvide": "4.0-1",
+    "HeaderLoadSortsTags": "4.0.1-1",
+    "ScriptletInterpreterArgs": "4.0.3-1",
+    "PartialHardlinkSets": "4.0.4-1",
+    "ConcurrentAccess": "4.1-1",
+    "BuiltinLuaScripts": "4.2.2-1",
+    "PayloadIsLzma": "4.4.2-1",
+    "FileDigests": "4.6.0-1",
+    "FileCaps": "4.6.1-1",
+    "PayloadIsXz": "5.2-1",
+    "ScriptletExpansion": "4.9.0-1",
+    "TildeInVersions": "4.10.0-1",
+    "LargeFiles": "4.12.0-1",
+    "RichDependencies": "4.12.0-1",
+    "PayloadIsZstd": "5.4.18-1",
+    "CaretInVersions": "4.15.0-1",
+    "DynamicBuildRequires": "4.15.0-1",
+}
+"""rpmlib() features and the version that rpm provides them with (the same in every rpm)."""
+
+LATER_TAGS = (
+    (range(1151, 1155), (4, 4), "%pretrans, %posttrans"),
+    (range(5046, 5058), (4, 12), "Recommends, Suggests, Supplements, Enhances"),
+    (range(5063, 5090), (4, 13), "file triggers"),
+    (range(5103, 5109), (4, 19), "%preuntrans, %postuntrans"),
+)
+"""Tags that an older rpm ignores without a word although they change what the package does."""
+
+
+def _compressor(subject: Subject) -> Outcome:
+    name = subject.package.compressor
+    known = ", ".join(sorted(subject.target.compressors))
+    return Outcome(name in subject.target.compressors, name, f"one of {known} for {subject.target.name}")
+
+
+def _magic(subject: Subject) -> Outcome | None:
+    package = subject.package
+    magic = PAYLOAD_MAGIC.get(package.compressor)
+    if magic is None:
+        return None
+    begin = package.payload_start[: len(magic)]
+    return Outcome(begin == magic, begin.hex() or "nothing", f"{magic.hex()} ({package.compressor})")
+
+
+def _format(subject: Subject) -> Outcome:
+    name = subject.package.header.string(Tag.PAYLOADFORMAT) or "absent"
+    return Outcome(name == "cpio", name, "cpio")
+
+
+def _archive_form(subject: Subject) -> Outcome:
+    if not subject.payload.stripped:
+        return Outcome(True, "cpio 070701", "cpio 070701")
+    return Outcome(subject.target.has(4, 12), "stripped cpio 07070X", f"a form {subject.target.name} reads")
+
+
+def _payload_size(subject: Subject) -> Outcome | None:
+    declared = declared_size(subject.package)
+    if declared is None:
+        return None
+    return Outcome(subject.payload.size == declared, f"{subject.payload.size} bytes", f"{declared} bytes")
+
+
+def _file_digest_algorithm(subject: Subject) -> Outcome:
+    number = subject.package.header.integer(Tag.FILEDIGESTALGO) or 1
+    name = DIGEST_NAMES.get(number, f"algorithm {number}")
+    known = ", ".join(sorted(subject.target.digests))
+    return Outcome(name in subject.target.digests, name, f"one of {known} for {subject.target.name}")
+
+
+def _requires(package: Package) -> Iterator[tuple[str, int, str]]:
+    header = package.header
+    names = header.strings(Tag.REQUIRENAME)
+    columns = header.integers(Tag.REQUIREFLAGS), header.strings(Tag.REQUIREVERSION)
+    return ((n or "", f or 0, v or "") for n, f, v in zip_longest(names, *columns))
+
+
+def _rpmlib(subject: Subject) -> Outcome:
+    wrong = []
+    seen = 0
+    for name, flags, version in _requires(subject.package):
+        if not (name.startswith("rpmlib(") and name.endswith(")")):
+            continue
+        seen += 1
+        feature = name[len("rpmlib(") : -1]
+        if feature not in subject.target.rpmlib:
+            wrong.append(f"{name} is unknown")
+        elif feature in FEATURES and not _satisfied(FEATURES[feature], flags, version):
+            wrong.append(f"{name} of version {version} is unknown")
+    return none_of(wrong, f"features of {subject.target.name}", f"{seen} features, all known")
+
+
+def _satisfied(provided: str, flags: int, wanted: str) -> bool:
+    order = Evr.parse(provided).compare(Evr.parse(wanted))
+    return bool(flags & (LESS if order < 0 else GREATER if order > 0 else EQUAL))
+
+
+def _dependencies(subject: Subject) -> Outcome:
+    """Rich dependencies and marks in versions, which older rpms take for names or plain text."""
+    header, known = subject.package.header, subject.target.rpmlib
+    wrong = []
+    pairs = (
+        (Tag.REQUIRENAME, Tag.REQUIREVERSION),
+        (Tag.PROVIDENAME, Tag.PROVIDEVERSION),
+        (Tag.CONFLICTNAME, Tag.CONFLICTVERSION),
+        (Tag.OBSOLETENAME, Tag.OBSOLETEVERSION),
+    )
+    for names, versions in pairs:
+        if "RichDependencies" not in known:
+            wrong += [f"rich dependency {n}" for n in header.strings(names) if n.startswith("(")]
+        for mark, feature in (("~", "TildeInVersions"), ("^", "CaretInVersions")):
+            if feature not in known:
+                wrong += [f"{mark} in version {v}" for v in header.strings(versions) if mark in v]
+    return none_of(wrong, f"dependencies that {subject.target.name} understands", "understood")
+
+
+def _later_tags(subject: Subject) -> Outcome:
+    header, target = subject.package.header, subject.target
+    wrong = [
+        f"{what} ({tag_name(tag)}) needs rpm {'.'.join(map(str, since))}"
+        for tags, since, what in LATER_TAGS
+        for tag in tags
+        if tag in header and not target.has(*since)
+    ]
+    if not target.has(4, 6):
+        entries = (*header.entries.values(), *subject.package.signature.entries.values())
+        wide = [e for e in entries if e.kind == Kind.INT64]
+        wrong += [f"{tag_name(e.tag)} is a 64-bit number: needs rpm 4.6" for e in wide]
+    return none_of(wrong, f"tags that {target.name} acts on", "none of the later ones")
+
+
+COMPRESSOR = "macro _source_payload (spec field rpm.source_payload) or _binary_payload"
+DIGEST = "macro _source_filedigest_algorithm (spec field rpm.file_digest) or _binary_filedigest_algorithm"
+RPMLIB = "spec fields rpm.rpmlib, rpm.source_payload and rpm.file_digest"
+
+RULES = (
+    Rule("payload.compressor", "the target's rpm knows the payload's compressor", COMPRESSOR, _compressor),
+    Rule("payload.magic", "the payload is what its compressor's name says", COMPRESSOR, _magic),
+    Rule("payload.format", "the payload is a cpio archive", "build with rpmbuild", _format),
+    Rule(
+        "payload.archive-form",
+        "the target's rpm reads this form of cpio",
+        "no file of 4 GiB; macro _rpmformat 4",
+        _archive_form,
+        needs_payload=True,
+    ),
+    Rule(
+        "payload.size",
+        "the payload unpacks to the size stated",
+        "build the package again",
+        _payload_size,
+        needs_payload=True,
+    ),
+    Rule("files.digest-algorithm", "the target's rpm knows the file digests", DIGEST, _file_digest_algorithm),
+    Rule("depends.rpmlib", "the target's rpm has every rpmlib() feature asked for", RPMLIB, _rpmlib),
+    Rule(
+        "depends.syntax",
+        "the target's rpm understands the dependencies",
+        "dependencies in the RPM spec's template",
+        _dependencies,
+    ),
+    Rule(
+        "header.dialect",
+        "the header has no tag that the target's rpm lacks",
+        "the RPM spec's template (spec field rpm.spec_dialect)",
+        _later_tags,
+    ),
+)
