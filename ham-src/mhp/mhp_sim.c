@@ -160,7 +160,7 @@ static int __init mhp_sim_init(void)
 	hot_add = mhp_sim_get_ham();
 	if (!hot_add) {
 		pr_err("HAM is missing: load the module ham\n");
-		return -ENOENT;
+		return -ENODEV;
 	}
 	for (i = 0; i < nr_ranges; i++)
 		mhp_sim_report(hot_add, &parsed[i]);
