@@ -21,6 +21,7 @@ from hamkit.model.expectation import expectation
 from hamkit.pipeline import Pipeline, Request, deliver
 from hamkit.progress import Reporter
 from hamkit.prove import bench as benching
+from hamkit.prove.comparison import Comparison
 from hamkit.prove.console import judge as judge_log
 from hamkit.prove.rpm.check import check as check_package
 from hamkit.prove.rpm.findings import CheckRequest
@@ -77,6 +78,14 @@ def _plan(pipeline: Pipeline, last: str, json: bool) -> None:
         show.table(f"plan for {pipeline.request.spec.name}", ("stage", "action", "state"), rows)
 
 
+def _show_run(run: Comparison) -> None:
+    rows = [(s.step, s.label, s.result, s.mem_total_kib, s.expected_total_kib) for s in run.steps]
+    show.table("steps", ("step", "action", "result", "MemTotal KiB", "model KiB"), rows)
+    wrong = [(c.step, c.title, c.seen, c.expected) for c in run.checks if c.verdict is not Verdict.PASS]
+    if wrong:
+        show.table("disagreements", ("step", "value", "seen", "model"), wrong)
+
+
 def _stages(pipeline: Pipeline, json: bool, **more: object) -> None:
     if json:
         show.as_json({"stages": pipeline.results} | more)
@@ -116,9 +125,9 @@ def specs_(_: Context, distro: str = "", json: bool = False) -> None:
         else:
             columns = ("name", "title", "line", "flavours", "rpm", "end of life")
             rows = [
-                (s.name, s.distribution.title, s.distribution.line, " ".join(s.kernel.flavours))
-                + (s.rpm.version, s.distribution.end_of_life)
+                (d.name, d.title, d.line, " ".join(s.kernel.flavours), s.rpm.version, d.end_of_life)
                 for s in chosen
+                for d in (s.distribution,)
             ]
             show.table("distributions", columns, rows)
 
@@ -306,11 +315,11 @@ def bench(_: Context, distro: str, flavour: str = "", rounds: int = 3, json: boo
             show.table(f"boot of {distro}", measured.COLUMNS, measured.rows())
 
 
-@task(help={"unit": "only the fast tests, which need no service", "select": "pytest's -k expression"})
-def test(_: Context, unit: bool = False, select: str = "") -> None:
-    """Every gate that CI runs: lint, types, unit tests, then the real ones."""
+@task(help={"gate": "only this one of ci/gates: lint, unit, real", "select": "pytest's -k expression"})
+def test(_: Context, gate: str = "", select: str = "") -> None:
+    """Every gate that CI runs, in order; the status is the number of the one that failed."""
     with show.told(False, _leave):
-        status = testing.run_gates(unit_only=unit, select=select, progress=Reporter())
+        status = testing.run_gates(gate, ("-k", select) if select else (), Reporter())
         if status:
             raise _leave(status)
 

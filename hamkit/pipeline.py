@@ -73,7 +73,7 @@ class Pipeline:
 
     @cached_property
     def logs(self) -> Path:
-        """Where the logs of this run lie: the next run for the distribution replaces them, or they are kept."""
+        """Where this run's logs lie; the next run for the distribution replaces what is not kept."""
         name = self.request.spec.name
         return cache_root() / "runs" / (f"{name}-{time.strftime(STAMP)}" if self.request.keep else name)
 
@@ -119,17 +119,22 @@ class Pipeline:
         return self._ended(made, made.stage)
 
     @cached_property
+    def boot_request(self) -> BootRequest:
+        """The distribution's kernel and busybox; modules and programs out of the RPMs."""
+        release = self.image.release(self.request.flavour)
+        return BootRequest(
+            kernel=self.image.boot_file(release),
+            release=release,
+            busybox=self.image.busybox.read_bytes(),
+            files=installed_files(self.rpms.paths, release),
+            scenario=self.request.scenario,
+            out=self.logs / "boot",
+        )
+
+    @cached_property
     def booted(self) -> BootResult:
-        release, rpms = self.image.release(self.request.flavour), self.rpms
+        asked = self.boot_request
         with self._stage("boot"):
-            asked = BootRequest(
-                kernel=self.image.boot_file(release),
-                release=release,
-                busybox=self.image.busybox.read_bytes(),
-                files=installed_files(rpms.paths, release),
-                scenario=self.request.scenario,
-                out=self.logs / "boot",
-            )
             made = boot(asked, self.progress)
         return self._ended(made, made.stage)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from hamkit.errors import Failure, MissingNeed
 
 KEPT_ENVIRONMENT = ("HOME", "TMPDIR", "SSL_CERT_FILE", "http_proxy", "https_proxy", "no_proxy")
-TERMINAL_ENVIRONMENT = ("TERM", "DOCKER_HOST", "COLUMNS", "LINES")
+TERMINAL_ENVIRONMENT = ("TERM", "COLUMNS", "LINES", "CI", "DOCKER_HOST", "HAM_CACHE")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 GRACE_SECONDS = 5.0
 TAIL_LINES = 12
@@ -176,7 +176,8 @@ def interactive(argv: Argv, package: str = "") -> int:
     """Run a program on the caller's terminal and return its status. Raises MissingNeed."""
     words = [os.fspath(a) for a in argv]
     environment = clean_environment() | {k: os.environ[k] for k in TERMINAL_ENVIRONMENT if k in os.environ}
-    return subprocess.call([find(words[0], package), *words[1:]], env=environment)
+    program = words[0] if "/" in words[0] else str(find(words[0], package))
+    return subprocess.call([program, *words[1:]], env=environment)
 
 
 def _append(log: Path, done: Completed) -> None:
