@@ -93,7 +93,7 @@ class Session:
         return True
 
     def shutdown_reason(self) -> str:
-        """Why the ended machine stopped, in QEMU's words (``guest-shutdown``, ``host-signal``...), or nothing."""
+        """Why the ended machine stopped, in QEMU's words (``guest-reset``...), or nothing."""
         self._runner.run(self._drain())
         data = next((event.get("data") for event in self._shutdown.clear()), None)
         return str(data.get("reason", "")) if isinstance(data, dict) else ""
