@@ -65,6 +65,14 @@ class Job:
     seconds: int = 900
 
 
+@dataclass(frozen=True)
+class JobDone:
+    """What a job left: files by relative path, and all that it printed."""
+
+    files: Mapping[str, bytes]
+    text: str
+
+
 class Engine:
     """A reachable Docker Engine."""
 
@@ -173,31 +181,32 @@ class Engine:
         with contextlib.suppress(*EngineErrors):
             self.client.images.prune(filters={"dangling": True, "label": LABEL})
 
-    def run(self, job: Job, told: Callable[[str], None]) -> dict[str, bytes]:
-        """Run a job; the files it left, by relative path.
+    def run(self, job: Job, told: Callable[[str], None]) -> JobDone:
+        """Run a job to its end.
 
         Raises Failure (non-zero status, with the last lines) or MissingNeed (engine gone).
         """
         try:
-            status, archive, tail = self._run(job, told)
+            status, archive, text = self._run(job, told)
         except EngineErrors as bad:
             raise Failure(f"the engine could not run the job: {bad}", f"image {job.image}") from bad
         if status != 0:
             raise Failure(
-                f"{job.argv[0]} ended with status {status} in the image:\n" + "\n".join(tail),
+                f"{job.argv[0]} ended with status {status} in the image:\n"
+                + "\n".join(text.splitlines()[-TAIL_LINES:]),
                 f"whole log: {job.log}",
             )
-        return unpack(archive)
+        return JobDone(unpack(archive), text)
 
-    def _run(self, job: Job, told: Callable[[str], None]) -> tuple[int, bytes, list[str]]:
+    def _run(self, job: Job, told: Callable[[str], None]) -> tuple[int, bytes, str]:
         container = self._create(job)
         try:
             with self._attach(container) as pipe:
                 self.api.start(container)
                 ended = _Waiter(self, container, job.seconds, pipe)
                 pipe.sendall(pack(job.files))
-                archive, tail = self._collect(pipe, job, told)
-            return ended.status(job), archive, tail
+                archive, text = self._collect(pipe, job, told)
+            return ended.status(job), archive, text
         finally:
             self.remove(container)
 
@@ -245,7 +254,7 @@ class Engine:
                     sink.write(piece)
                     text += piece
                     told(piece.decode(errors="replace").rstrip().rpartition("\n")[2])
-        return archive.getvalue(), text.decode(errors="replace").splitlines()[-TAIL_LINES:]
+        return archive.getvalue(), text.decode(errors="replace")
 
 
 class _Waiter:

@@ -103,7 +103,7 @@ def _take_out(spec: Spec, engine: Engine, digest: str, log: Path, progress: Prog
     if not folder.exists():
         command = f"cp {KIT}/boot/* {KIT}/kernels {KIT}/packages /bin/busybox /job/out/"
         with progress.step("take kernel images out of the image") as step:
-            found = engine.run(Job(digest, ["sh", "-c", command], {}, log, {}), step.note)
+            found = engine.run(Job(digest, ["sh", "-c", command], {}, log, {}), step.note).files
         with folder_whole(folder) as work:
             for path, content in found.items():
                 write_whole(work / path, content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from hamkit.progress import Progress
 from hamkit.render.rpmspec import flavour_macro
 from hamkit.rpmfiles import extract_rpm
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
+
+WARNING = re.compile(r"^(?!make: ).*\bwarning: ", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,10 @@ def build_rpms(request: BuildRequest, engine: Engine, progress: Progress) -> Rpm
         with progress.step(f"rpmbuild --rebuild in the image of {image.spec.name}") as step:
             job = _job(request)
             lastjob.keep(image.spec.name, job)
-            found = engine.run(job, step.note)
-        packages = {name: raw for name, raw in found.items() if name.endswith(".rpm")}
+            done = engine.run(job, step.note)
+        if warnings := compiler_warnings(done.text):
+            raise Failure("the compiler warns:\n" + "\n".join(warnings), f"log: {request.log}")
+        packages = {name: raw for name, raw in done.files.items() if name.endswith(".rpm")}
         if not packages:
             raise Failure("rpmbuild --rebuild left no RPM", f"log: {request.log}")
         with folder_whole(_folder(digest, image, request.testing)) as work:
@@ -72,6 +77,11 @@ def build_rpms(request: BuildRequest, engine: Engine, progress: Progress) -> Rpm
         cached=cached,
     )
     return Rpms(paths, stage)
+
+
+def compiler_warnings(text: str) -> list[str]:
+    """Lines of a build's output in which gcc, ld or modpost warn."""
+    return [line for line in text.splitlines() if WARNING.search(line)]
 
 
 def installed_files(paths: tuple[Path, ...], release: str) -> dict[str, bytes]:

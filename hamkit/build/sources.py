@@ -10,13 +10,13 @@ from pathlib import Path
 
 from hamkit.errors import UserError
 
-BUILD_RESIDUE = (".o", ".ko", ".mod", ".mod.c", ".cmd", ".symvers", ".order", ".a", ".d")
+BUILD_FOLDER = "build"  # where ham-src's Makefile builds unless told otherwise
 
 
 def source_files(folder: Path) -> list[Path]:
     """Files that belong to the sources below ``folder``, sorted; what a build left there does not."""
     found = [p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()]
-    return sorted(p for p in found if not p.name.endswith(BUILD_RESIDUE) and not _hidden(p, folder))
+    return sorted(p for p in found if not _foreign(p.relative_to(folder).parts))
 
 
 def archive(folder: Path, top: str, epoch: int, extra: dict[str, Path]) -> bytes:
@@ -40,5 +40,5 @@ def archive(folder: Path, top: str, epoch: int, extra: dict[str, Path]) -> bytes
     return gzip.compress(raw.getvalue(), compresslevel=9, mtime=0)
 
 
-def _hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+def _foreign(parts: tuple[str, ...]) -> bool:
+    return parts[0] == BUILD_FOLDER or any(part.startswith(".") for part in parts)

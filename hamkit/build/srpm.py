@@ -85,7 +85,7 @@ def build_srpm(request: SrpmRequest, engine: Engine, progress: Progress) -> Srpm
         with progress.step(f"rpmbuild -bs in the image of {rendered.spec.name}") as step:
             job = _job(rendered, image, request.log)
             lastjob.keep(rendered.spec.name, job)
-            found = engine.run(job, step.note)
+            found = engine.run(job, step.note).files
         packages = [name for name in found if name.endswith(".src.rpm")]
         if len(packages) != 1:
             raise Failure(f"rpmbuild left {len(packages)} source RPMs, not one", f"log: {request.log}")

@@ -23,9 +23,9 @@ class Entry:
 
     @property
     def epoch(self) -> int:
-        """Noon UTC of the day, in seconds: what rpm makes of a %changelog date."""
-        noon = datetime.datetime.combine(self.date, datetime.time(12), datetime.UTC)
-        return int(noon.timestamp())
+        """The day's first second in UTC: a release is never dated in the future on its own day."""
+        begin = datetime.datetime.combine(self.date, datetime.time(), datetime.UTC)
+        return int(begin.timestamp())
 
     @property
     def day(self) -> str:
