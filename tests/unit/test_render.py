@@ -1,0 +1,107 @@
+"""Rendered texts: changelog, spec, Dockerfile; an undefined name is an error."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hamkit import __version__, specs
+from hamkit.errors import UserError
+from hamkit.files import project_root
+from hamkit.render import changelog
+from hamkit.render.dockerfile import dockerfile
+from hamkit.render.environment import render
+from hamkit.render.rpmspec import rpm_spec
+
+TEXT = """# Changelog
+
+## [Unreleased]
+
+- not yet
+
+## [1.2.0] - 2026-02-28
+
+### Added
+- one thing
+  on two lines
+- another
+
+## [1.1.0] - 2025-12-31
+
+- first
+"""
+BASE = "sha256:" + "0" * 64
+ALL = list(specs.load_all().values())
+
+
+def test_changelog_is_read_newest_first() -> None:
+    newest, oldest = changelog.parse(TEXT)
+    assert newest.version == "1.2.0"
+    assert newest.items == ("one thing on two lines", "another")
+    assert newest.day == "Sat Feb 28 2026"
+    assert newest.epoch == 1772236800
+    assert oldest.items == ("first",)
+
+
+def test_release_without_entry_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "CHANGELOG.md"
+    path.write_text(TEXT)
+    assert [e.version for e in changelog.released(path, "1.1.0")] == ["1.1.0"]
+    with pytest.raises(UserError, match=r"no entry for version 9\.9"):
+        changelog.released(path, "9.9")
+    with pytest.raises(UserError, match=r"absent\.md"):
+        changelog.released(tmp_path / "absent.md", "1.1.0")
+
+
+def test_impossible_date_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "CHANGELOG.md"
+    path.write_text("## [1.0.0] - 2026-02-30\n")
+    with pytest.raises(UserError, match=r"CHANGELOG.md: day"):
+        changelog.released(path, "1.0.0")
+
+
+@given(st.dates(datetime.date(1980, 1, 1), datetime.date(2100, 1, 1)))
+def test_epoch_is_the_days_first_second(day: datetime.date) -> None:
+    (entry,) = changelog.parse(f"## [1.0] - {day.isoformat()}\n")
+    assert datetime.datetime.fromtimestamp(entry.epoch, datetime.UTC) == datetime.datetime(
+        day.year, day.month, day.day, tzinfo=datetime.UTC
+    )
+
+
+def test_this_version_has_an_entry_and_the_c_sources_agree() -> None:
+    assert changelog.released(project_root() / "CHANGELOG.md", __version__)[0].items
+    assert (project_root() / "ham-src" / "VERSION").read_text().strip() == __version__
+
+
+@pytest.mark.parametrize("spec", ALL, ids=lambda s: s.name)
+def test_spec_has_a_package_for_each_flavour(spec: specs.Spec) -> None:
+    text = rpm_spec(spec, changelog.parse(TEXT))
+    assert re.search(rf"^Version: +{re.escape(__version__)}$", text, re.MULTILINE)
+    assert f"Release:        1{spec.rpm.release_suffix}\n" in text
+    for flavour in spec.kernel.flavours:
+        assert f"%package kmod-{flavour}\n" in text
+        assert f"%files kmod-{flavour}\n" in text
+    assert "* Sat Feb 28 2026 hamkit - 1.2.0-1" in text
+    assert "{{" not in text
+    assert "uname" not in text, "a build must not look at the kernel that runs"
+    assert all(len(line) <= 150 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("spec", ALL, ids=lambda s: s.name)
+def test_dockerfile_names_its_base_by_digest_and_has_one_step(spec: specs.Spec) -> None:
+    text = dockerfile(spec, BASE)
+    words = [line.split()[0] for line in text.splitlines() if re.match(r"[A-Z]+ ", line)]
+    assert words == ["FROM", "RUN"]
+    assert f"FROM {BASE}\n" in text
+    assert all(f"linux-headers-{flavour}" in text for flavour in spec.kernel.flavours)
+    assert ("Check-Valid-Until" in text) is spec.image.frozen
+
+
+def test_missing_fact_names_template_and_fact() -> None:
+    with pytest.raises(UserError, match=r"templates/image/debian.Dockerfile.j2.*undefined"):
+        render("image/debian.Dockerfile.j2", {})
