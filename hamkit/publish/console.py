@@ -14,7 +14,7 @@ _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.|[\x00-\x08\x0b-\x1f\x7f-
 _STAMP = r"(?:^|\]\s*|:\s*)"
 _OURS = re.compile(_STAMP + r"(?:ham|mhp_sim|hamkit)\b", re.IGNORECASE)
 _TROUBLE = re.compile(
-    r"\b(?:panic|oops|BUG|WARNING|Call Trace|Out of memory|segfault|general protection)\b", re.IGNORECASE
+    r"Kernel panic|Oops:|BUG:|WARNING:|Call Trace:|Out of memory|segfault at|general protection|lockup"
 )
 _BOOT = re.compile(r"Linux version|Command line:|Memory: \d|user: \[mem|Memory block size")
 
@@ -44,7 +44,7 @@ def excerpt(text: str) -> Excerpt:
     Control sequences are dropped and overlong lines cut; of more than MOST_LINES
     lines worth showing the last ones are shown.
     """
-    lines = [_clean(line) for line in text.splitlines()]
+    lines = [_clean(line) for line in text.removesuffix("\n").split("\n")] if text else []
     kinds = [_kind(line) for line in lines]
     first_of_end = len(lines) - LAST_LINES
     wanted = [i for i, kind in enumerate(kinds) if kind or i >= first_of_end][-MOST_LINES:]

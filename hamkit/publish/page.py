@@ -165,7 +165,7 @@ def human_bytes(size: int) -> str:
 
 def human_seconds(seconds: float) -> str:
     """Wall time: ``0.4 s``, ``31.0 s``, ``5 min 02 s``."""
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f}{THIN}s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}{THIN}min {rest:02d}{THIN}s"

@@ -17,7 +17,7 @@ _UNESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}
 def write_sums(folder: Path) -> Path:
     """Write ``folder``/SHA256SUMS over every other file below ``folder``, sorted by name."""
     lines = [_line(name, sha256_file(folder / name)) for name in _names(folder)]
-    return write_whole(folder / SUMS_NAME, "".join(lines))
+    return write_whole(folder / SUMS_NAME, "".join(lines).encode(errors="surrogateescape"))
 
 
 def verify_sums(folder: Path) -> int:
@@ -57,7 +57,7 @@ def _read(path: Path) -> dict[str, str]:
     except OSError as bad:
         raise Failure(f"cannot read {path}: {bad.strerror}") from bad
     listed: dict[str, str] = {}
-    for number, line in enumerate(text.split("\n")[:-1] if text.endswith("\n") else text.split("\n"), 1):
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):
         found = _LINE.fullmatch(line)
         if found is None:
             raise Failure(f"{path.name}: line {number} is not a digest and a name", "make it anew")
