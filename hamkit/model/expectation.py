@@ -21,7 +21,8 @@ class Outcome:
     """After one step. ``step`` 0 is the boot and has no ``action``.
 
     ``refusals`` are the requests that HAM refused in this step, each with the range that
-    its kernel log line names; ``ham`` is the state after the guest brought new blocks online.
+    its kernel log line names. After an add that succeeded the guest brings every block online
+    that the kernel left offline, and ``ham`` is the state after that.
     """
 
     step: int
@@ -90,7 +91,7 @@ def _outcomes(scenario: Scenario, facts: BootFacts) -> Iterator[Outcome]:
     yield Outcome(0, None, Errno.OK, (), ham)
     for number, step in enumerate(scenario.steps, 1):
         ham, result, refusals = _do(ham, step)
-        if result is Errno.OK:  # where the kernel leaves new blocks offline, the guest onlines them
+        if isinstance(step, AddStep) and result is Errno.OK:  # the guest's init sees to that
             ham = replace(ham, vm=ham.vm.online())
         yield Outcome(number, step, result, refusals, ham)
 

@@ -23,10 +23,10 @@ from hamkit.stage import Verdict
 
 REFUSED = re.compile(r"ham: ([0-9a-f]{16}-[0-9a-f]{16}): refused: .+ \((\d+)\)")
 COMPLAINT = re.compile(r"\b(?:WARNING|BUG|KASAN|Oops|Call Trace|general protection fault)\b")
-FREE_ALLOWANCE_KIB = 4096
+FREE_ALLOWANCE_KIB = 6144  # a CPU; at most 2.4 MiB off were seen on 5.10, 6.1, 6.12 and 7.2 with one CPU
 FREE_REASON = (
-    f"within {FREE_ALLOWANCE_KIB} KiB: loading modules, page tables and lists of free pages kept by the CPUs "
-    "use free memory too"
+    "within {} KiB: a CPU keeps free pages, up to 2 MiB large, on lists of its own that MemFree does not "
+    "count; the text of modules takes pages of that size too"
 )
 
 
@@ -45,7 +45,8 @@ def compare(scenario: Scenario, console: str, report: str) -> Comparison:
         checks += _action(outcome, snapshot)
         checks += _state(outcome, snapshot)
         if outcome.step:
-            checks += _free(before, outcome, snapshots[outcome.step - 1], snapshot)
+            allowance = FREE_ALLOWANCE_KIB * scenario.machine.cpus
+            checks += _free(before, outcome, snapshots[outcome.step - 1], snapshot, allowance)
         views.append(_view(outcome, snapshot))
     return Comparison(tuple(checks), tuple(views))
 
@@ -156,17 +157,19 @@ def _state(outcome: Outcome, snapshot: Snapshot) -> Iterator[Check]:
     yield _check(step, "/proc/ham/status", _listed(outcome.ham.status()), _listed(snapshot.status))
 
 
-def _free(before: Outcome, outcome: Outcome, earlier: Snapshot, snapshot: Snapshot) -> Iterator[Check]:
-    """Added memory is free memory, but for its own memory map."""
+def _free(
+    before: Outcome, outcome: Outcome, earlier: Snapshot, snapshot: Snapshot, allowance: int
+) -> Iterator[Check]:
+    """Added memory is free memory, but for its own memory map. ``allowance`` in KiB."""
     change = outcome.vm.mem_total_kib - before.vm.mem_total_kib
-    if not change:
-        return
     cost = outcome.vm.vmemmap_kib - before.vm.vmemmap_kib
+    if not change and not cost:
+        return
     expected = earlier.meminfo["MemFree"] + change - cost
     seen = snapshot.meminfo["MemFree"]
-    verdict = Verdict.PASS if abs(seen - expected) <= FREE_ALLOWANCE_KIB else Verdict.FAIL
-    title = f"MemFree grew by the memory less its memory map of {cost} KiB"
-    yield Check(outcome.step, title, f"{expected} KiB", f"{seen} KiB", verdict, FREE_REASON)
+    verdict = Verdict.PASS if abs(seen - expected) <= allowance else Verdict.FAIL
+    title = f"MemFree: {change} KiB more, {cost} KiB of memory map less"
+    yield Check(outcome.step, title, f"{expected} KiB", f"{seen} KiB", verdict, FREE_REASON.format(allowance))
 
 
 def _check(step: int, title: str, expected: str, seen: str) -> Check:
