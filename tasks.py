@@ -16,15 +16,14 @@ from hamkit import scenarios, show, specs, testing
 from hamkit.build import lastjob
 from hamkit.build.engine import Engine
 from hamkit.errors import UserError
-from hamkit.files import project_root
-from hamkit.model.expectation import expectation
+from hamkit.files import project_root, write_whole
+from hamkit.model import expectation
 from hamkit.pipeline import Pipeline, Request, deliver
 from hamkit.progress import Reporter
 from hamkit.prove import bench as benching
+from hamkit.prove import rpm
 from hamkit.prove.comparison import Comparison
 from hamkit.prove.console import judge as judge_log
-from hamkit.prove.rpm.check import check as check_package
-from hamkit.prove.rpm.findings import CheckRequest
 from hamkit.release import ReleaseRequest
 from hamkit.release import release as make_release
 from hamkit.stage import Verdict
@@ -120,8 +119,8 @@ def specs_(_: Context, distro: str = "", json: bool = False) -> None:
             show.as_json(chosen[0] if distro else chosen)
         elif distro:
             facts = chosen[0].model_dump(mode="json")
-            rows = [(f"{part}.{key}", value) for part, keys in facts.items() for key, value in keys.items()]
-            show.table(distro, ("field", "value"), rows)
+            fields = [(f"{part}.{key}", value) for part, keys in facts.items() for key, value in keys.items()]
+            show.table(distro, ("field", "value"), fields)
         else:
             columns = ("name", "title", "line", "flavours", "rpm", "end of life")
             rows = [
@@ -158,20 +157,20 @@ def srpm(
         return _stages(pipeline, json, files=made)
 
 
-@task(help={"srpm": "package file, source or binary"} | _help("distro", "json"))
-def check(_: Context, srpm: str, distro: str, json: bool = False) -> None:
+@task(
+    help={"srpm": "package file, source or binary", "sarif": "file for the findings as SARIF"}
+    | _help("distro", "json")
+)
+def check(_: Context, srpm: str, distro: str, sarif: str = "", json: bool = False) -> None:
     """Compatibility of a package with a distribution's rpm (exit 1 when it does not fit)."""
     with show.told(json, _leave):
-        result = check_package(CheckRequest(Path(srpm), specs.load(distro)), Reporter())
+        result = rpm.check(rpm.CheckRequest(Path(srpm), specs.load(distro)), Reporter())
+        if sarif:
+            write_whole(Path(sarif), rpm.as_sarif(result, Path(srpm)))
         if json:
-            show.as_json(result)
+            show.as_json(rpm.as_json(result))
         else:
-            columns = ("rule", "verdict", "seen", "wanted", "what mends it")
-            rows = [
-                (f.rule, f.verdict, f.seen, f.wanted, f.fix if f.verdict is Verdict.FAIL else "")
-                for f in result.findings
-            ]
-            show.table(f"{Path(srpm).name} for {distro}", columns, rows)
+            show.table(f"{Path(srpm).name} for {distro}", rpm.COLUMNS, rpm.rows(result))
             print(result.stage.detail)
         if result.stage.verdict is not Verdict.PASS:
             raise _leave(show.exit_code(result.stage.verdict))
@@ -243,7 +242,8 @@ def judge(_: Context, console: str, json: bool = False) -> None:
         if json:
             show.as_json(verdict)
         else:
-            show.table(console, ("verdict", "outcome", "state", "detail"), [verdict.row])
+            row = (verdict.verdict, verdict.outcome, verdict.state, verdict.step, verdict.detail)
+            show.table(console, ("verdict", "outcome", "state", "step", "detail"), [row])
             print("\n".join(verdict.lines))
         if verdict.verdict is not Verdict.PASS:
             raise _leave(show.exit_code(verdict.verdict))
@@ -253,11 +253,11 @@ def judge(_: Context, console: str, json: bool = False) -> None:
 def model(_: Context, scenario: str = "", json: bool = False) -> None:
     """What the reference model expects of a scenario, step by step."""
     with show.told(json, _leave):
-        expected = expectation(scenarios.load(Path(scenario) if scenario else None))
+        wanted = scenarios.load(Path(scenario) if scenario else None)
         if json:
-            show.as_json(expected)
+            show.as_json(expectation.expectation(wanted))
         else:
-            show.table("expected", expected.COLUMNS, expected.rows())
+            show.table(wanted.name, expectation.ROW_TITLES, expectation.rows(wanted))
 
 
 @task(help=_help("distro", "flavour", "scenario", "out", "json", "dry_run", "renew", "keep"))

@@ -27,8 +27,7 @@ from hamkit.progress import Progress
 from hamkit.prove.boot import BootRequest, BootResult, boot
 from hamkit.prove.compare import compare
 from hamkit.prove.comparison import Comparison
-from hamkit.prove.rpm.check import check
-from hamkit.prove.rpm.findings import CheckRequest, CheckResult
+from hamkit.prove.rpm import CheckRequest, CheckResult, check
 from hamkit.specs import Spec
 from hamkit.stage import StageResult, Stopwatch, Verdict
 

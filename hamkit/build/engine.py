@@ -242,7 +242,7 @@ class Engine:
             wrapped.close()
             pipe.close()
 
-    def _collect(self, pipe: socket.socket, job: Job, told: Callable[[str], None]) -> tuple[bytes, list[str]]:
+    def _collect(self, pipe: socket.socket, job: Job, told: Callable[[str], None]) -> tuple[bytes, str]:
         archive, text = io.BytesIO(), bytearray()
         job.log.parent.mkdir(parents=True, exist_ok=True)
         with job.log.open("ab") as sink:
