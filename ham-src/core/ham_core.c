@@ -300,7 +300,8 @@ static void ham_settle(struct ham_core *core, const struct ham_request *rq)
 
 /*
  * A status follows what the port says of the pages. Evaluating and storing it
- * under one lock, after the pages have changed, loses no event.
+ * under one lock, after the pages have changed, loses no event. Only a request
+ * that succeeds takes an entry out of FAILED.
  */
 static void ham_refresh_locked(struct ham_core *core, ham_u64 start,
 			       ham_u64 end)
@@ -308,12 +309,11 @@ static void ham_refresh_locked(struct ham_core *core, ham_u64 start,
 	struct ham_range *entry;
 
 	for (entry = core->first; entry; entry = entry->next) {
-		if (entry->end <= start || entry->start >= end)
+		if (entry->end <= start || entry->start >= end ||
+		    entry->status == HAM_STATUS_FAILED)
 			continue;
-		if (core->ops->usable(entry->start, entry->end))
-			entry->status = HAM_STATUS_ENABLED;
-		else if (entry->status == HAM_STATUS_ENABLED)
-			entry->status = HAM_STATUS_PRESENT;
+		entry->status = core->ops->usable(entry->start, entry->end) ?
+				HAM_STATUS_ENABLED : HAM_STATUS_PRESENT;
 	}
 }
 

@@ -41,22 +41,22 @@ static void ham_port_add_unlock(void)
 	mutex_unlock(&ham_add_mutex);
 }
 
-static void ham_port_read_lock(void)
+static void ham_port_read_lock(void) __acquires(&ham_list_lock)
 {
 	read_lock(&ham_list_lock);
 }
 
-static void ham_port_read_unlock(void)
+static void ham_port_read_unlock(void) __releases(&ham_list_lock)
 {
 	read_unlock(&ham_list_lock);
 }
 
-static void ham_port_write_lock(void)
+static void ham_port_write_lock(void) __acquires(&ham_list_lock)
 {
 	write_lock(&ham_list_lock);
 }
 
-static void ham_port_write_unlock(void)
+static void ham_port_write_unlock(void) __releases(&ham_list_lock)
 {
 	write_unlock(&ham_list_lock);
 }
