@@ -6,7 +6,9 @@ format; no name is trusted and nothing is written.
 
 from __future__ import annotations
 
+import re
 import stat
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,11 +16,12 @@ from hamkit.rpmfiles.header import BadPackage
 from hamkit.rpmfiles.unpack import CHUNK, Source
 
 RULE = "payload.archive"
-NEWC, NEWC_CRC, STRIPPED = b"070701", b"070702", b"07070X"
+NEWC, STRIPPED = b"070701", b"07070X"
 TRAILER = "TRAILER!!!"
 MAX_NAME = 4096
 MAX_MEMBERS = 200_000
 NEWC_FIELDS = 13
+HEX = re.compile(rb"[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Archive:
         self._source = source
         self._stripped_size = stripped_size
         self._buffer = b""
+        self._at = 0
         self._place = 0
         self._left = 0
         self.form = b""
@@ -78,12 +82,12 @@ class Archive:
             raise BadPackage(RULE, f"a member begins with {magic!r}, not {NEWC.decode()}")
         if magic == STRIPPED:
             return self._stripped_head()
-        fields = [self._number() for _ in range(NEWC_FIELDS)]
+        fields = struct.unpack(f">{NEWC_FIELDS}I", self._hex(NEWC_FIELDS))
         ino, mode, uid, gid, links, mtime, size, major, minor, _, _, length, _ = fields
         if not 2 <= length <= MAX_NAME:
             raise BadPackage(RULE, f"a member's name has {length} bytes")
         raw = self._take(length)
-        if raw.index(b"\0") != length - 1 if b"\0" in raw else True:
+        if raw.find(b"\0") != length - 1:
             raise BadPackage(RULE, f"a member's name does not end where it should: {raw[:60]!r}")
         self._align()
         name = raw[:-1].decode("utf-8", "surrogateescape")
@@ -94,7 +98,7 @@ class Archive:
 
     def _stripped_head(self) -> Member:
         self._one_form(STRIPPED)
-        index = self._number()
+        index = int.from_bytes(self._hex(1), "big")
         self._align()
         return Member("", self._stripped_size(index), index=index)
 
@@ -104,32 +108,31 @@ class Archive:
         self.form = form
 
     def _tail(self) -> None:
-        rest = self._buffer
+        rest = self._buffer[self._at :]
         while rest:
             if any(rest):
                 raise BadPackage(RULE, "bytes follow the archive's trailer")
             rest = self._source.read(CHUNK)
 
-    def _number(self) -> int:
-        raw = self._take(8)
-        if any(byte not in b"0123456789abcdefABCDEF" for byte in raw):
-            raise BadPackage(RULE, f"a member's head holds {raw!r}, not 8 hex digits")
-        return int(raw, 16)
+    def _hex(self, count: int) -> bytes:
+        """The bytes of ``count`` numbers of 8 hex digits each."""
+        raw = self._take(8 * count)
+        if not HEX.fullmatch(raw):
+            raise BadPackage(RULE, f"a member's head holds {raw[:60]!r}, not hex digits")
+        return bytes.fromhex(raw.decode())
 
     def _align(self) -> None:
-        pad = self._take(-self._place % 4)
-        if any(pad):
+        if any(self._take(-self._place % 4)):
             raise BadPackage(RULE, "the padding behind a member is not zero")
 
     def _take(self, size: int) -> bytes:
-        parts, missing = [], size
-        while missing:
-            if not self._buffer:
-                self._buffer = self._source.read(CHUNK)
-                if not self._buffer:
-                    raise BadPackage(RULE, "the archive ends before its trailer")
-            part, self._buffer = self._buffer[:missing], self._buffer[missing:]
-            parts.append(part)
-            missing -= len(part)
+        """The next ``size`` bytes; a name or a chunk of data at most, so that they may be joined."""
+        while len(self._buffer) - self._at < size:
+            more = self._source.read(CHUNK)
+            if not more:
+                raise BadPackage(RULE, "the archive ends before its trailer")
+            self._buffer = self._buffer[self._at :] + more
+            self._at = 0
+        self._at += size
         self._place += size
-        return b"".join(parts)
+        return self._buffer[self._at - size : self._at]

@@ -10,7 +10,7 @@ from pathlib import Path
 from hamkit.rpmfiles.cpio import Archive, Member
 from hamkit.rpmfiles.header import BadPackage
 from hamkit.rpmfiles.package import HeaderFile, Package, read_package
-from hamkit.rpmfiles.tags import DIGEST_NAMES, Tag
+from hamkit.rpmfiles.tags import DIGEST_NAMES, Sig, Tag
 from hamkit.rpmfiles.unpack import open_payload
 
 RULE = "files.list"
@@ -64,13 +64,18 @@ def archive_name(name: str, is_source: bool) -> str:
 def extract_rpm(path: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
     """Content of the regular files for whose name ``wanted`` holds, by name as the header has it.
 
-    Names are absolute for binary packages and plain for source packages. Every content
-    is verified against the header's digest. Raises UserError (unreadable), BadPackage
-    (not sound, or more than 512 MiB asked for), MissingNeed (no zstd here).
+    Names are absolute for binary packages and plain for source packages, never with
+    ``..``. The header is verified against the signature header's digests, every content
+    against the header's. Raises UserError (unreadable), BadPackage (not sound, or more
+    than 512 MiB asked for), MissingNeed (no zstd here).
     """
     package = read_package(path)
+    _verify_header(package)
     index = FileIndex(package)
     chosen = {f.name for f in index.files if f.is_regular and f.in_payload and wanted(f.name)}
+    strange = [f.name for f in index.files if f.name in chosen and not f.is_plain]
+    if strange:
+        raise BadPackage("files.paths", f"{strange[0]!r} is not a plain path")
     if sum(f.size for f in index.files if f.name in chosen) > MAX_EXTRACTED:
         raise BadPackage(RULE, f"more than {MAX_EXTRACTED} bytes of files were asked for")
     by_inode: dict[tuple[int, int], bytes] = {}
@@ -82,6 +87,13 @@ def extract_rpm(path: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
             if file.inode in inodes and file.is_regular and (member.size or file.inode not in by_inode):
                 by_inode[file.inode] = b"".join(archive.content())
     return {f.name: _verified(package, f, by_inode) for f in index.files if f.name in chosen}
+
+
+def _verify_header(package: Package) -> None:
+    for tag, algorithm in ((Sig.SHA256, "sha256"), (Sig.SHA1, "sha1")):
+        digest = hashlib.new(algorithm, package.header.raw, usedforsecurity=False).hexdigest()
+        if tag in package.signature and package.signature.string(tag) != digest:
+            raise BadPackage(f"digest.header-{algorithm}", f"the header does not match its {tag.name}")
 
 
 def _verified(package: Package, file: HeaderFile, by_inode: dict[tuple[int, int], bytes]) -> bytes:

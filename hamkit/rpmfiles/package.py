@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 from hamkit.errors import UserError
 from hamkit.rpmfiles.header import BadPackage, Header, Lead, read_header, read_lead
@@ -45,6 +45,11 @@ class HeaderFile:
     @property
     def is_regular(self) -> bool:
         return stat.S_ISREG(self.mode)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the name has no empty part, no ``.`` and no ``..``."""
+        return not {"", ".", ".."} & set(self.name.removeprefix("/").split("/"))
 
     @property
     def in_payload(self) -> bool:
@@ -126,23 +131,25 @@ def read_package(path: Path) -> Package:
     Raises UserError when the file cannot be read, BadPackage when it is no sound package.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # before opening: a FIFO would wait for a writer
+            raise UserError(f"{path} is not a regular file", "name an RPM file")
+        with path.open("rb") as stream:
+            return _read(path, stream, status.st_size)
     except (OSError, ValueError) as bad:
         reason = bad.strerror if isinstance(bad, OSError) else bad
         raise UserError(f"cannot read {path}: {reason}", "name an RPM file") from bad
-    with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise UserError(f"{path} is not a regular file", "name an RPM file")
-        size = status.st_size
-        if size > MAX_PACKAGE:
-            raise BadPackage("file.size", f"the file has {size} bytes: more than any package made here")
-        lead = read_lead(stream)
-        signature = read_header(stream, size - stream.tell(), Sig.REGION)
-        pad = -stream.tell() % 8
-        if stream.read(pad) != bytes(pad):
-            raise BadPackage("signature.layout", "the padding behind the signature header is not zero")
-        begin = stream.tell()
-        header = read_header(stream, size - begin, Tag.REGION)
-        offset = stream.tell()
-        return Package(path, size, lead, signature, header, begin, offset, stream.read(8))
+
+
+def _read(path: Path, stream: BinaryIO, size: int) -> Package:
+    if size > MAX_PACKAGE:
+        raise BadPackage("file.size", f"the file has {size} bytes: more than any package made here")
+    lead = read_lead(stream)
+    signature = read_header(stream, size - stream.tell(), Sig.REGION)
+    pad = -stream.tell() % 8
+    if stream.read(pad) != bytes(pad):
+        raise BadPackage("signature.layout", "the padding behind the signature header is not zero")
+    begin = stream.tell()
+    header = read_header(stream, size - begin, Tag.REGION)
+    offset = stream.tell()
+    return Package(path, size, lead, signature, header, begin, offset, stream.read(8))

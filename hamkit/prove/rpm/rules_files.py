@@ -77,12 +77,11 @@ def _paths(subject: Subject) -> Outcome:
 
 
 def _any_path(file: HeaderFile) -> str:
-    parts = file.name.split("/")
-    if ".." in parts or "." in parts or "" in parts[1:]:
+    if not file.is_plain:
         return "not a plain path"
     if not file.name.isprintable() or not file.name.isascii():
         return "characters other than printable ASCII"
-    if any(len(part) > MAX_NAME for part in parts):
+    if any(len(part) > MAX_NAME for part in file.name.split("/")):
         return "a name of more than 255 bytes"
     return ""
 

@@ -37,6 +37,13 @@ FEATURES = {
 }
 """rpmlib() features and the version that rpm provides them with (the same in every rpm)."""
 
+DEPENDENCIES = (
+    (Tag.REQUIRENAME, Tag.REQUIREFLAGS, Tag.REQUIREVERSION),
+    (Tag.PROVIDENAME, Tag.PROVIDEFLAGS, Tag.PROVIDEVERSION),
+    (Tag.CONFLICTNAME, Tag.CONFLICTFLAGS, Tag.CONFLICTVERSION),
+    (Tag.OBSOLETENAME, Tag.OBSOLETEFLAGS, Tag.OBSOLETEVERSION),
+)
+
 LATER_TAGS = (
     (range(1151, 1155), (4, 4), "%pretrans, %posttrans"),
     (range(5046, 5058), (4, 12), "Recommends, Suggests, Supplements, Enhances"),
@@ -114,16 +121,13 @@ def _satisfied(provided: str, flags: int, wanted: str) -> bool:
 
 
 def _dependencies(subject: Subject) -> Outcome:
-    """Rich dependencies and marks in versions, which older rpms take for names or plain text."""
+    """Whole lists, and no rich dependency or mark in a version that an older rpm takes for plain text."""
     header, known = subject.package.header, subject.target.rpmlib
     wrong = []
-    pairs = (
-        (Tag.REQUIRENAME, Tag.REQUIREVERSION),
-        (Tag.PROVIDENAME, Tag.PROVIDEVERSION),
-        (Tag.CONFLICTNAME, Tag.CONFLICTVERSION),
-        (Tag.OBSOLETENAME, Tag.OBSOLETEVERSION),
-    )
-    for names, versions in pairs:
+    for names, flags, versions in DEPENDENCIES:
+        columns = header.strings(names), header.integers(flags), header.strings(versions)
+        if len({len(column) for column in columns}) != 1 or "" in columns[0]:
+            wrong.append(f"{names.name}: {len(columns[0])} names with gaps")
         if "RichDependencies" not in known:
             wrong += [f"rich dependency {n}" for n in header.strings(names) if n.startswith("(")]
         for mark, feature in (("~", "TildeInVersions"), ("^", "CaretInVersions")):
