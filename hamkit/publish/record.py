@@ -104,7 +104,7 @@ class StepRecord(_Record):
 
     step: int = Field(ge=0)
     label: str
-    result: str = Field(description="0 or the name of an errno")
+    result: str = Field(description="ok, the name of an errno, or what was seen instead")
     mem_total_kib: int = Field(ge=0)
     mem_free_kib: int = Field(ge=0)
     expected_total_kib: int = Field(ge=0)

@@ -16,14 +16,17 @@ class Source(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     commit: str | None = Field(None, pattern=r"^[0-9a-f]{40,64}$", description="null when not known")
-    modified: bool = Field(False, description="files of the checkout differed from the commit")
+    modified: bool = Field(
+        False, description="files of the checkout differed from the commit, or were not in it"
+    )
 
     @classmethod
     def of(cls, root: Path) -> Source:
         """The state of the git checkout at ``root``; nothing is known without git or outside a checkout."""
         try:
             commit = run(["git", "-C", root, "rev-parse", "--verify", "HEAD"]).stdout.strip()
-            changed = run(["git", "-C", root, "status", "--porcelain", "--untracked-files=no"]).stdout
+            # No optional locks: looking must not get in the way of a commit made meanwhile.
+            changed = run(["git", "--no-optional-locks", "-C", root, "status", "--porcelain"]).stdout
         except HamkitError:
             return cls(commit=None, modified=False)
         return cls(commit=commit, modified=bool(changed.strip()))

@@ -61,16 +61,16 @@ BEYOND = line(0x1000000000, 128, "FAILED")
 ALL_GOOD = (FIRST, HOLE, APART, NEXT)
 
 COURSE = (
-    Act("after boot", "0", 0, 429, ()),
-    Act("add 0x20000000 128M rw", "0", 1, 554, (FIRST,)),
-    Act("add 0x40000000 256M rw", "0", 3, 805, (FIRST, APART)),
-    Act("add 0x50000000 128M rw", "0", 4, 931, (FIRST, APART, NEXT)),
-    Act("add 0x20000000 128M rw", "0", 4, 931, (FIRST, APART, NEXT)),
-    Act("add 0x20000000 640M rw", "0", 7, 1307, ALL_GOOD),
-    Act("add 0x61000000 128M rw", "EINVAL", 7, 1307, ALL_GOOD),
-    Act("add 0x80000000 256M rw", "EEXIST", 7, 1306, (*ALL_GOOD, TAIL)),
-    Act("add 0x1000000000 128M rw", "ENODEV", 7, 1306, (*ALL_GOOD, TAIL, BEYOND)),
-    Act("use 640M", "0", 7, 1299, (*ALL_GOOD, TAIL, BEYOND)),
+    Act("boot", "ok", 0, 429, ()),
+    Act("add 0x20000000 + 128M", "ok", 1, 554, (FIRST,)),
+    Act("add 0x40000000 + 256M", "ok", 3, 805, (FIRST, APART)),
+    Act("add 0x50000000 + 128M", "ok", 4, 931, (FIRST, APART, NEXT)),
+    Act("add 0x20000000 + 128M", "ok", 4, 931, (FIRST, APART, NEXT)),
+    Act("add 0x20000000 + 640M", "ok", 7, 1307, ALL_GOOD),
+    Act("add 0x61000000 + 128M", "EINVAL", 7, 1307, ALL_GOOD),
+    Act("add 0x80000000 + 256M", "EEXIST", 7, 1306, (*ALL_GOOD, TAIL)),
+    Act("add 0x1000000000 + 128M", "ENODEV", 7, 1306, (*ALL_GOOD, TAIL, BEYOND)),
+    Act("use 640M", "ok", 7, 1299, (*ALL_GOOD, TAIL, BEYOND)),
 )
 
 
@@ -395,6 +395,16 @@ def test_every_link_leads_somewhere(browser: Chrome, good: PublishResult) -> Non
     assert all(browser.find_elements(By.ID, name) for name in inside)
     files = {p.name for p in good.folder.iterdir()}
     assert outside == files - {"index.html"}
+
+
+def test_digests_have_room_on_a_phone(browser: Chrome, good: PublishResult) -> None:
+    show(browser, good, width=360)
+    browser.execute_script("for (const d of document.querySelectorAll('details')) d.open = true;")
+    digests = [
+        d.rect["width"] for d in browser.find_elements(By.CSS_SELECTOR, "dd.digest, dd .digest, td.digest")
+    ]
+    assert len(digests) > 10
+    assert min(digests) > 180
 
 
 def test_tables_are_read_as_tables(browser: Chrome, good: PublishResult) -> None:

@@ -202,3 +202,7 @@ def test_source_of_a_checkout(tmp_path: Path) -> None:
     assert not clean.modified
     (tmp_path / "file").write_text("two")
     assert Source.of(tmp_path) == Source(commit=clean.commit, modified=True)
+    (tmp_path / "file").write_text("one")
+    assert Source.of(tmp_path) == clean
+    (tmp_path / "new").touch()
+    assert Source.of(tmp_path) == Source(commit=clean.commit, modified=True)

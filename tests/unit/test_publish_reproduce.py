@@ -105,6 +105,12 @@ def test_commit_that_is_not_there(tmp_path: Path) -> None:
     assert f"there is no commit {'1' * 40}" in done.stderr
 
 
+def test_inside_a_checkout_none_need_be_named(tmp_path: Path) -> None:
+    commit = checkout(tmp_path)
+    done = repeat(tmp_path, result(tmp_path, commit))
+    assert done.returncode == 0, done.stderr
+
+
 def test_outside_a_checkout_one_must_be_named(tmp_path: Path) -> None:
     done = repeat(tmp_path, result(tmp_path, None))
     assert done.returncode == 2
