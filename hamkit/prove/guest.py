@@ -15,7 +15,7 @@ from hamkit.files import project_root
 from hamkit.model.scenario import AddStep, RetryStep, Scenario, Step, UseStep
 from hamkit.prove.initramfs import Node, character_device, cpio, file, folder, link, program
 
-APPLETS = ("cat", "dmesg", "grep", "insmod", "mount", "poweroff", "rmmod", "sh", "sleep", "true")
+APPLETS = ("cat", "dmesg", "insmod", "mkdir", "mount", "poweroff", "rmmod", "sh", "sleep", "true")
 SEARCH_PATH = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/libexec/ham")
 DEVICES = {"console": (5, 1), "kmsg": (1, 11), "null": (1, 3), "ttyS0": (4, 64), "ttyS1": (4, 65)}
 MODULES = ("ham", "mhp_sim")
@@ -31,7 +31,7 @@ def image(release: str, busybox: bytes, files: Mapping[str, bytes], scenario: Sc
     """
     nodes = base(busybox, render_init(release, files, scenario))
     nodes |= {path: _node(content) for path, content in files.items()}
-    nodes[f"/lib/modules/{release}/modules.dep"] = file(_module_dependencies(release, files).encode())
+    nodes[f"/lib/modules/{release}/modules.dep"] = file(module_dependencies(release, files).encode())
     return cpio(nodes)
 
 
@@ -99,7 +99,7 @@ def _module(release: str, files: Mapping[str, bytes], name: str) -> str:
     return found[0]
 
 
-def _module_dependencies(release: str, files: Mapping[str, bytes]) -> str:
+def module_dependencies(release: str, files: Mapping[str, bytes]) -> str:
     """modules.dep: one line a module, with the modules that its own section says it depends on."""
     root = f"/lib/modules/{release}/"
     modules = {PurePosixPath(p).stem: p for p in files if p.startswith(root) and p.endswith(".ko")}
