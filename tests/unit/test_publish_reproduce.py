@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hamkit.publish.record import RunRecord, RunResult, RunStart, Shipped
-from hamkit.publish.reproduce import render_script
+from hamkit.publish.reproduce import render_script, repeating
 from hamkit.publish.source import Source
 from hamkit.run import Completed, run
 from hamkit.stage import StageResult, Verdict
@@ -18,9 +18,11 @@ SRPM = "ham-0.1.0-1.src.rpm"
 IMAGE = "sha256:" + "ab" * 32
 WHO = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
 BOOTSTRAP = f"""#!/bin/sh
-mkdir -p dist/debian-12
-printf %s "$(cat content)" >dist/debian-12/{SRPM}
-printf '%s\\n' "$@" {IMAGE} >dist/debian-12/result.json
+dist=dist/debian-12
+[ "$(cat status)" = 0 ] || dist=dist/failed/debian-12
+mkdir -p "$dist"
+printf %s "$(cat content)" >"$dist/{SRPM}"
+printf '%s\\n' "$@" {IMAGE} >"$dist/result.json"
 exit "$(cat status)"
 """
 
@@ -75,7 +77,7 @@ def test_other_srpm_differs_and_is_kept(tmp_path: Path) -> None:
     assert f"DIFFERS  {SRPM}" in done.stdout
     kept = Path(done.stderr.strip().rsplit(" ", 1)[1])
     assert (kept / SRPM).read_text() == "other"
-    assert (kept / "result.json").read_text().splitlines()[:2] == ["release", "a b"]
+    assert (kept / "result.json").read_text().splitlines()[:3] == ["release", "a b", "--renew"]
 
 
 def test_run_that_fails_now_differs(tmp_path: Path) -> None:
@@ -83,6 +85,7 @@ def test_run_that_fails_now_differs(tmp_path: Path) -> None:
     done = repeat(tmp_path, result(tmp_path, commit), tmp_path / "hamkit")
     assert done.returncode == 1
     assert "the recorded run passed, this one ended with status 1" in done.stdout
+    assert f"SAME     {SRPM}" in done.stdout
 
 
 def test_missing_need_is_passed_on(tmp_path: Path) -> None:
@@ -103,6 +106,21 @@ def test_commit_that_is_not_there(tmp_path: Path) -> None:
     done = repeat(tmp_path, result(tmp_path, "1" * 40), tmp_path / "hamkit")
     assert done.returncode == 1
     assert f"there is no commit {'1' * 40}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--out", "x"),
+        ("-o", "x"),
+        ("--out=x",),
+        ("--renew",),
+        ("--out",),
+    ],
+)
+def test_outcome_lies_where_the_script_looks(words: tuple[str, ...]) -> None:
+    assert repeating(("release", *words)) == ("release", "--renew")
+    assert repeating(("release", "--distro", "x", *words)) == ("release", "--distro", "x", "--renew")
 
 
 def test_inside_a_checkout_none_need_be_named(tmp_path: Path) -> None:
