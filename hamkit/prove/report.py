@@ -97,13 +97,18 @@ def parse_report(text: str) -> tuple[Snapshot, ...]:
 def parse_console(text: str) -> BootLog:
     """What the kernel said at boot. Raises Failure when the map or the counts are missing."""
     lines = _lines(text)
-    entries = tuple(dict.fromkeys(_entry(m) for line in lines if (m := E820.search(line))))
+    entries = parse_map(text)
     at, counts = next(((n, m) for n, line in enumerate(lines) if (m := MEMORY.search(line))), (0, None))
     if not entries or counts is None:
         missing = "firmware map (BIOS-e820 lines)" if not entries else "Memory: line"
         raise Failure(f"the console log has no {missing}", "boot with the kernel's messages on the console")
     freed = tuple((m[1], int(m[2])) for line in lines[at:] if (m := FREEING.search(line)))
     return BootLog(entries, int(counts[2]), int(counts[3]), freed)
+
+
+def parse_map(text: str) -> tuple[Entry, ...]:
+    """The firmware's map from its BIOS-e820 lines in a kernel log; empty when there are none."""
+    return tuple(dict.fromkeys(_entry(m) for line in _lines(text) if (m := E820.search(line))))
 
 
 def _entry(match: re.Match[str]) -> Entry:
@@ -126,8 +131,8 @@ class _Reader:
     def snapshots(self) -> Iterator[Snapshot]:
         number = 0
         while self._word() != "done":
-            self._step = number
             self._expect(f"begin {number}")
+            self._step = number
             files = self._files()
             rc = self._integer("rc")
             snapshot = self._snapshot(number, rc, files)
@@ -159,7 +164,7 @@ class _Reader:
             first, body = files[name]
             try:
                 return parse(body)
-            except _BadLine as bad:
+            except BadLine as bad:
                 raise Failure(
                     f"report, step {number}, line {first + bad.offset}: {name}: {bad.why}",
                     "the guest's second serial port was disturbed, run again",
@@ -171,7 +176,7 @@ class _Reader:
             rc,
             read("/proc/meminfo", _meminfo),
             read("/proc/zoneinfo", _zones),
-            read("/proc/iomem", _iomem),
+            read("/proc/iomem", parse_iomem),
             tuple(files["/proc/ham/status"][1]),
             size,
             policy,
@@ -217,7 +222,7 @@ class _Reader:
         return Failure(f"report, {where}, line {self._at + 1}: {why}", hint)
 
 
-class _BadLine(Exception):
+class BadLine(Exception):
     """A line of a file that is not what that file holds; ``offset`` counts from the file's first line."""
 
     def __init__(self, offset: int, why: str) -> None:
@@ -230,11 +235,11 @@ def _meminfo(lines: list[str]) -> dict[str, int]:
     for offset, line in enumerate(lines):
         match = re.fullmatch(r"([\w()]+): +(\d+)(?: kB)?", line)
         if match is None:
-            raise _BadLine(offset, f"not a counter: {line!r}")
+            raise BadLine(offset, f"not a counter: {line!r}")
         found[match[1]] = int(match[2])
     absent = {"MemTotal", "MemFree"} - set(found)
     if absent:
-        raise _BadLine(len(lines), f"no {' and no '.join(sorted(absent))}")
+        raise BadLine(len(lines), f"no {' and no '.join(sorted(absent))}")
     return found
 
 
@@ -246,26 +251,27 @@ def _zones(lines: list[str]) -> tuple[ZoneCount, ...]:
             current = counts.setdefault((int(head[1]), head[2]), {})
         elif match := COUNT.fullmatch(line):
             if current is None:
-                raise _BadLine(offset, "a count before the first zone")
+                raise BadLine(offset, "a count before the first zone")
             current.setdefault(match[1] or match[3], int(match[2] or match[4]))
     for (_, name), found in counts.items():
         absent = {"free", "spanned", "present", "managed"} - set(found)
         if absent:
-            raise _BadLine(len(lines), f"zone {name} has no {', '.join(sorted(absent))}")
+            raise BadLine(len(lines), f"zone {name} has no {', '.join(sorted(absent))}")
     if not counts:
-        raise _BadLine(0, "no zone")
+        raise BadLine(0, "no zone")
     return tuple(
         ZoneCount(node, name, c.get("start_pfn", 0), c["free"], c["spanned"], c["present"], c["managed"])
         for (node, name), c in counts.items()
     )
 
 
-def _iomem(lines: list[str]) -> tuple[IomemLine, ...]:
+def parse_iomem(lines: list[str]) -> tuple[IomemLine, ...]:
+    """Lines of /proc/iomem. Raises BadLine."""
     found: list[IomemLine] = []
     for offset, line in enumerate(lines):
         match = IOMEM.fullmatch(line)
         if match is None or int(match[2], 16) > int(match[3], 16):
-            raise _BadLine(offset, f"not a resource: {line!r}")
+            raise BadLine(offset, f"not a resource: {line!r}")
         extent = Extent(int(match[2], 16), int(match[3], 16) + 1)
         found.append(IomemLine(len(match[1]) // 2, extent, match[4]))
     return tuple(found)
@@ -275,13 +281,13 @@ def _blocks(lines: list[str]) -> tuple[int, str, tuple[tuple[str, str], ...]]:
     words = [line.split(" ") for line in lines]
     for offset, line in enumerate(words):
         if len(line) != 2:
-            raise _BadLine(offset, f"not a name and a value: {lines[offset]!r}")
+            raise BadLine(offset, f"not a name and a value: {lines[offset]!r}")
     if len(words) < 2 or words[0][0] != "size" or words[1][0] != "policy":
-        raise _BadLine(0, "does not begin with size and policy")
+        raise BadLine(0, "does not begin with size and policy")
     if not re.fullmatch(r"[0-9a-f]+", words[0][1]):
-        raise _BadLine(0, f"not a size in hexadecimal: {words[0][1]!r}")
+        raise BadLine(0, f"not a size in hexadecimal: {words[0][1]!r}")
     for offset, (name, _) in enumerate(words[2:], 2):
         if not re.fullmatch(r"memory\d+", name):
-            raise _BadLine(offset, f"not a memory block: {name!r}")
+            raise BadLine(offset, f"not a memory block: {name!r}")
     blocks = sorted(((n, s) for n, s in words[2:]), key=lambda b: int(b[0].removeprefix("memory")))
     return int(words[0][1], 16), words[1][1], tuple(blocks)
