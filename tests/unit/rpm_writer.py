@@ -95,7 +95,7 @@ def write(recipe: Recipe) -> bytes:
 
 def structure(region: int, entries: Entries) -> bytes:
     """A header structure: magic, index, data, with its region around all."""
-    index, data = b"", b""
+    index, data = bytearray(), bytearray()
     for tag, (kind, values) in sorted(entries.items()):
         data += bytes(-len(data) % WIDTH.get(Kind(kind), 1)) if kind in FORMATS else b""
         index += struct.pack(">IIII", tag, kind, len(data), len(values))
@@ -103,8 +103,7 @@ def structure(region: int, entries: Entries) -> bytes:
     size = len(index) + 16
     trailer = struct.pack(">IIiI", region, Kind.BIN, -size, 16)
     first = struct.pack(">IIiI", region, Kind.BIN, len(data), 16)
-    data += trailer
-    return HEADER_MAGIC + struct.pack(">II", size // 16, len(data)) + first + index + data
+    return HEADER_MAGIC + struct.pack(">II", size // 16, len(data) + 16) + first + index + data + trailer
 
 
 def _encode(kind: Kind, values: Values) -> bytes:
@@ -216,7 +215,7 @@ def _file_columns(recipe: Recipe) -> dict[int, Sequence[int] | Sequence[str]]:
 
 
 def _archive(recipe: Recipe) -> bytes:
-    out = b""
+    out = bytearray()
     for index, file in enumerate(recipe.files):
         if file.flags & 1 << 6:
             continue
@@ -226,7 +225,7 @@ def _archive(recipe: Recipe) -> bytes:
             name = file.name if recipe.source else f".{file.name}"
             out += newc(name, file.mode, file.mtime, len(file.data), file.inode or index + 1)
         out += file.data + bytes(-len(file.data) % 4)
-    return out + newc("TRAILER!!!", 0, 0, 0, 0)
+    return bytes(out) + newc("TRAILER!!!", 0, 0, 0, 0)
 
 
 def newc(name: str, mode: int, mtime: int, size: int, inode: int) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rpm_writer import BINARY_FILES, Recipe, write
-from test_rpm_check import DEBIAN, RPM_602, judge
+from test_rpm_rules import DEBIAN, RPM_602, judge
 
 from hamkit.errors import UserError
 from hamkit.rpmfiles import BadPackage, extract_rpm

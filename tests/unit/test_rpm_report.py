@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from rpm_writer import Recipe, write
-from test_rpm_check import DEBIAN, RPM_402, judge
+from test_rpm_rules import DEBIAN, RPM_402, judge
 
 from hamkit.errors import Failure, MissingNeed
 from hamkit.prove.rpm import COLUMNS, CheckResult, as_json, as_sarif, real_checks, rows

@@ -12,7 +12,7 @@ from hamkit import specs
 from hamkit.errors import UserError
 from hamkit.progress import Quiet
 from hamkit.prove.rpm import CheckRequest, CheckResult, check
-from hamkit.rpmfiles.tags import Kind, Sig, Tag
+from hamkit.rpmfiles.tags import DIGEST_NAMES, Kind, Sig, Tag
 from hamkit.specs import Spec
 from hamkit.stage import Verdict
 
@@ -249,6 +249,22 @@ def test_spec_inside(tmp_path: Path, line: str, spec: Spec, clean: bool) -> None
     changed = replace(SPEC, data=SPEC.data + line.encode() + b"\n")
     recipe = replace(OLD_SOURCE, files=(SOURCE_FILES[0], changed))
     assert ("source.spec-dialect" not in failed(judge(tmp_path, recipe, spec))) is clean
+
+
+@pytest.mark.parametrize("spec", specs.load_all().values(), ids=lambda spec: spec.name)
+def test_what_a_distribution_asks_for_suits_it(tmp_path: Path, spec: Spec) -> None:
+    """The payload and digest that a spec tells the build to use pass the check for that spec."""
+    kinds = {
+        "ufdio": "none",
+        "gzdio": "gzip",
+        "bzdio": "bzip2",
+        "xzdio": "xz",
+        "lzdio": "lzma",
+        "zstdio": "zstd",
+    }
+    compressor = kinds[spec.rpm.source_payload.partition(".")[2]]
+    digest = next(number for number, name in DIGEST_NAMES.items() if name == spec.rpm.file_digest)
+    assert failed(judge(tmp_path, replace(SOURCE, compressor=compressor, digest=digest), spec)) == set()
 
 
 def test_unreadable_files(tmp_path: Path) -> None:
