@@ -74,7 +74,10 @@ def boot(request: BootRequest, progress: Progress) -> BootResult:
     if not request.kernel.is_file():
         raise UserError(f"there is no kernel image {request.kernel}", "give the path of a bzImage")
     image = guest.image(request.release, request.busybox, request.files, request.scenario)
-    machine = prepare(request, image)
+    machine = describe_machine(request)
+    write_whole(machine.initramfs, image)
+    for path in (machine.console, machine.report):  # what an earlier run left there is not this run's
+        write_whole(path, b"")
     with progress.step(f"boot {request.release}") as step:
         run = Run(machine, _limits(request), step)
         run.go(request.out)
@@ -104,22 +107,17 @@ def boot(request: BootRequest, progress: Progress) -> BootResult:
     return BootResult(stage, console, machine.console, report, run.argv, run.timeline)
 
 
-def prepare(request: BootRequest, image: bytes) -> Machine:
-    """Write the initramfs and describe the machine; what an earlier run left in ``out`` is removed."""
-    out = request.out
-    machine = Machine(
+def describe_machine(request: BootRequest) -> Machine:
+    """The machine that ``boot`` starts; nothing is written yet."""
+    return Machine(
         kernel=request.kernel,
-        initramfs=out / "initramfs.cpio",
+        initramfs=request.out / "initramfs.cpio",
         append=command_line(request),
         memory=request.scenario.machine.memory,
-        console=out / "console.log",
-        report=out / "report.log",
+        console=request.out / "console.log",
+        report=request.out / "report.log",
         cpus=request.scenario.machine.cpus,
     )
-    write_whole(machine.initramfs, image)
-    for path in (machine.console, machine.report):
-        write_whole(path, b"")
-    return machine
 
 
 def command_line(request: BootRequest) -> str:

@@ -112,7 +112,7 @@ CONTROL = re.compile(
     r"|\x1b[ -/]*[0-~]"  # other escapes: reset, character sets
     r"|[\x00-\x08\x0b-\x1f\x7f]"
 )
-STAMP = re.compile(r".*\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?")  # the last one: lines of two writers may mix
+STAMP = re.compile(r".*\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?")  # the last one: lines of two writers may mix
 PANIC = re.compile(r"Kernel panic\b.*|PANIC: .*| ?-- System halted")
 OOPS = re.compile(
     r"BUG: |kernel BUG at |Oops: |watchdog: BUG: |Unable to handle kernel |Internal error: "
@@ -121,6 +121,7 @@ OOPS = re.compile(
 )
 WARNING = re.compile(r"WARNING: (?:CPU: \d+ |\S+:\d+ at )")
 TRACE = re.compile(r"Call Trace:|Call trace:")
+DETAIL = re.compile(r"CPU: \d+|Hardware name: |Workqueue: ")  # stands between an announcement and its trace
 BLOCK_END = re.compile(r"---\[ end ")
 MILESTONE = re.compile(r"hamkit: (?:(init|scenario|done)$|(step|error):? (.*))")
 FIRST_PROCESS = re.compile(r"Run \S+ as init process")
@@ -252,9 +253,13 @@ class Judge:
         elif WARNING.match(message):
             self._begin(Fault(Outcome.WARNING, message, [line]))
         elif TRACE.match(message):
-            # a stack trace that nothing announced: allocation failure, UBSAN, sysfs duplicate, lockdep
-            title = _message(self._recent[0]) if self._recent else message
-            self._begin(Fault(Outcome.WARNING, f"stack trace after: {title}", [*self._recent, line]))
+            self._begin(Fault(Outcome.WARNING, self._announcement(), [*self._recent, line]))
+
+    def _announcement(self) -> str:
+        """What led to a stack trace of a kind we do not know: allocation failure, UBSAN, sysfs, lockdep..."""
+        earlier = (_message(line) for line in reversed(self._recent))
+        told = next((message for message in earlier if not DETAIL.match(message)), "nothing")
+        return f"stack trace after: {told}"
 
     def _inside(self, *outcomes: Outcome) -> bool:
         return self._open is not None and self._open.outcome in outcomes
