@@ -35,7 +35,7 @@ typedef uint64_t ham_u64;
 /* Status of a range. */
 #define HAM_STATUS_PRESENT	0	/* accepted, some page not usable yet */
 #define HAM_STATUS_ENABLED	1	/* every page is usable */
-#define HAM_STATUS_FAILED	2	/* reported present, refused by the VM */
+#define HAM_STATUS_FAILED	2	/* present, refused by the VM */
 
 /* As many ranges as the list holds at most. */
 #define HAM_MAX_RANGES		4096
@@ -45,8 +45,8 @@ typedef uint64_t ham_u64;
 
 /*
  * Begins every structure given to an ioctl. The caller sets version to
- * HAM_ABI_VERSION and size to the size of the whole structure; anything else
- * is EINVAL.
+ * HAM_ABI_VERSION and size to the size of the whole structure; anything
+ * else is EINVAL.
  */
 struct ham_head {
 	ham_u32 version;

@@ -1,0 +1,525 @@
+"""The core of HAM on the host, under ASan and UBSan, against a plain reference of its rules."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from hamkit.files import project_root
+from hamkit.run import run
+
+SOURCE = project_root() / "ham-src"
+BLOCK = 16
+UNIVERSE = 1 << 18
+ARENA = 24 * BLOCK
+MAX_RANGES = 4096
+RW, RO = 1, 0
+
+Command = tuple[str | int, ...]
+Drive = Callable[[list[Command]], list[str]]
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The core and its driver, compiled as old compilers would take it, with sanitizers."""
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed: apt-get install gcc libc6-dev")
+    program = tmp_path_factory.mktemp("core") / "driver"
+    flags = "-std=gnu89 -O1 -g -Wall -Wextra -Wdeclaration-after-statement -Wshadow -Werror"
+    sanitizers = "-fsanitize=address,undefined -fno-sanitize-recover=all"
+    sources = [SOURCE / "core/ham_core.c", SOURCE / "tests/core_driver.c"]
+    includes = [f"-I{SOURCE / 'include'}", f"-I{SOURCE / 'core'}"]
+    run(["gcc", *flags.split(), *sanitizers.split(), *includes, *sources, "-o", program])
+    return program
+
+
+@pytest.fixture(scope="session")
+def drive(driver: Path) -> Drive:
+    """Runs commands; the driver itself ends with an error on a leak or a broken rule."""
+
+    def send(commands: list[Command]) -> list[str]:
+        text = "".join(" ".join(w if isinstance(w, str) else f"{w:x}" for w in c) + "\n" for c in commands)
+        lines = run([driver], data=text.encode()).stdout.splitlines()
+        assert lines[-1] == "end"
+        return lines[:-1]
+
+    return send
+
+
+def codes(lines: list[str]) -> list[int]:
+    """What each add and retry returned."""
+    return [int(line.split()[1]) for line in lines if line.startswith("rc ")]
+
+
+def status(lines: list[str]) -> list[str]:
+    """The last status shown, as ``start-end attr STATUS`` with short addresses."""
+    end = len(lines) - 1 - lines[::-1].index(".")
+    begin = max((i + 1 for i in range(end) if not _is_status(lines[i])), default=0)
+    return [_shorten(line) for line in lines[begin:end]]
+
+
+def _is_status(line: str) -> bool:
+    return len(line) > 33 and line[16] == "-"
+
+
+def _shorten(line: str) -> str:
+    addresses, attribute, word = line.split()
+    first, last = addresses.split("-")
+    return f"{int(first, 16):x}-{int(last, 16):x} {attribute} {word}"
+
+
+# --- The reference -----------------------------------------------------------------------------
+
+
+@dataclass
+class Entry:
+    """What a block of the arena belongs to; blocks of one entry may lie apart after a cut."""
+
+    attr: int
+    failed: bool
+
+
+@dataclass
+class Reference:
+    """The contract's rules over single bytes and blocks, with no list and no intervals."""
+
+    boot: set[int] = field(default_factory=set)
+    holes: set[int] = field(default_factory=set)
+    reserved: set[int] = field(default_factory=set)
+    known: set[int] = field(default_factory=set)
+    online: set[int] = field(default_factory=set)
+    cells: dict[int, Entry] = field(default_factory=dict)
+    auto: bool = False
+    fail_after: int = 0
+    fail_errno: int = 0
+    undo_errno: int = 0
+
+    def runs(self) -> list[tuple[int, int, Entry]]:
+        """The entries as they are listed: (start, end, entry), addresses in bytes."""
+        found: list[tuple[int, int, Entry]] = []
+        for block in sorted(self.cells):
+            entry = self.cells[block]
+            if found and found[-1][1] == block * BLOCK and found[-1][2] is entry:
+                found[-1] = (found[-1][0], (block + 1) * BLOCK, entry)
+            else:
+                found.append((block * BLOCK, (block + 1) * BLOCK, entry))
+        return found
+
+    def word(self, start: int, end: int, entry: Entry) -> str:
+        if entry.failed:
+            return "FAILED"
+        return "ENABLED" if self.online.issuperset(range(start, end)) else "PRESENT"
+
+    def status(self) -> list[str]:
+        return [
+            f"{start:x}-{end - 1:x} {'rw' if entry.attr else 'ro'} {self.word(start, end, entry)}"
+            for start, end, entry in self.runs()
+        ]
+
+    def missing(self, start: int, end: int) -> list[range]:
+        numbered = enumerate(a for a in range(start, end) if a not in self.known)
+        groups = ([a for _, a in g] for _, g in groupby(numbered, lambda pair: pair[1] - pair[0]))
+        return [range(g[0], g[-1] + 1) for g in groups]
+
+    def add(self, start: int, size: int, attr: int) -> int:
+        end = start + size
+        if attr & ~1 or size == 0 or end >= 1 << 64:
+            return -errno.EINVAL
+        if end > UNIVERSE:
+            return -errno.E2BIG
+        pieces = self.missing(start, end)
+        if any(p.start % BLOCK or p.stop % BLOCK for p in pieces):
+            return -errno.EINVAL
+        for number, piece in enumerate(pieces):
+            error = self.integrate(piece, attr)
+            if error:
+                self.give_up(pieces, number, attr)
+                return -error
+        for piece in pieces:
+            self.place(piece, Entry(attr, failed=False))
+        self.settle(start, end)
+        return 0
+
+    def integrate(self, piece: range, attr: int) -> int:
+        if not attr:
+            return errno.EROFS
+        if not self.reserved.isdisjoint(piece):
+            return errno.EEXIST
+        if not self.holes.isdisjoint(piece):
+            return errno.ENODEV
+        if self.fail_after:
+            self.fail_after -= 1
+            if not self.fail_after:
+                return self.fail_errno
+        self.known.update(piece)
+        if self.auto:
+            self.online.update(piece)
+        return 0
+
+    def give_up(self, pieces: list[range], refused: int, attr: int) -> None:
+        for number, piece in enumerate(pieces):
+            stays = number < refused and self.undo_errno != 0
+            if number < refused and not stays:
+                self.known.difference_update(piece)
+                self.online.difference_update(piece)
+            self.place(piece, Entry(attr, failed=not stays))
+
+    def place(self, piece: range, entry: Entry) -> None:
+        for block in range(piece.start // BLOCK, piece.stop // BLOCK):
+            self.cells[block] = entry
+
+    def settle(self, start: int, end: int) -> None:
+        for first, last, entry in self.runs():
+            if entry.failed and first >= start and last <= end:
+                self.place(range(first, last), Entry(entry.attr, failed=False))
+
+    def retry(self) -> tuple[int, int, int]:
+        first = tried = failed = behind = 0
+        while True:
+            waiting = [r for r in self.runs() if r[2].failed and r[1] > behind]
+            if not waiting:
+                return first, tried, failed
+            start, behind, entry = waiting[0]
+            tried += 1
+            error = self.add(start, behind - start, entry.attr)
+            failed += error != 0
+            first = first or error
+
+
+def obey(reference: Reference, command: Command) -> list[str]:
+    """What the driver should print for one command, refusals left out."""
+    name, *rest = command
+    numbers = [int(n) for n in rest]
+    if name == "add":
+        return [f"rc {reference.add(*numbers)}"]
+    if name == "retry":
+        return ["rc {} {} {}".format(*reference.retry())]
+    if name == "count":
+        words = [line.split()[-1] for line in reference.status()]
+        counts = [words.count(w) for w in ("ENABLED", "PRESENT", "FAILED")]
+        return ["count " + " ".join(str(n) for n in (len(words), *counts))]
+    if name == "status":
+        return [*reference.status(), "."]
+    change(reference, str(name), numbers)
+    return []
+
+
+def change(reference: Reference, name: str, numbers: list[int]) -> None:
+    if name == "auto":
+        reference.auto = bool(numbers[0])
+    elif name == "fail":
+        reference.fail_after, reference.fail_errno = numbers
+    elif name == "failundo":
+        reference.undo_errno = numbers[0]
+    elif name == "online":
+        reference.online.update(range(*numbers))
+    elif name == "offline":
+        reference.online.difference_update(range(*numbers))
+    elif name == "boot":
+        reference.known.update(range(*numbers))
+        reference.online.update(range(*numbers))
+    else:
+        {"hole": reference.holes, "reserved": reference.reserved}[name].update(range(*numbers))
+
+
+# --- Random sequences against the reference ----------------------------------------------------
+
+
+@st.composite
+def spans(draw: st.DrawFn, step: int = BLOCK) -> tuple[int, int]:
+    start = draw(st.integers(0, ARENA // step - 1))
+    return start * step, draw(st.integers(start + 1, min(start + 8, ARENA // step))) * step
+
+
+def on_span(name: str, step: int = BLOCK) -> st.SearchStrategy[Command]:
+    return spans(step).map(lambda s: (name, *s))
+
+
+def adds(step: int = BLOCK) -> st.SearchStrategy[Command]:
+    attributes = st.sampled_from([RW, RW, RW, RW, RO])
+    return st.tuples(spans(step), attributes).map(lambda x: ("add", x[0][0], x[0][1] - x[0][0], x[1]))
+
+
+MACHINES: st.SearchStrategy[list[Command]] = st.lists(
+    st.one_of(on_span("boot"), on_span("boot", 4), on_span("hole"), on_span("reserved")), max_size=5
+)
+OPERATIONS: st.SearchStrategy[list[Command]] = st.lists(
+    st.one_of(
+        adds(),
+        adds(),
+        adds(),
+        adds(8),
+        st.just(("retry",)),
+        st.just(("count",)),
+        on_span("online"),
+        on_span("offline"),
+        st.sampled_from([("auto", 0), ("auto", 1)]),
+        st.tuples(st.just("fail"), st.integers(1, 3), st.sampled_from([errno.ENOMEM, errno.EBUSY])),
+        st.sampled_from([("failundo", 0), ("failundo", errno.EBUSY)]),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+def interleaved(operations: list[Command]) -> Iterator[Command]:
+    for operation in operations:
+        yield operation
+        yield ("status",)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(machine=MACHINES, operations=OPERATIONS)
+@example(
+    machine=[("boot", 32, 48)],
+    operations=[("fail", 2, errno.ENOMEM), ("failundo", errno.EBUSY), ("add", 0, 80, RW), ("retry",)],
+)
+@example(machine=[], operations=[("fail", 1, errno.ENOMEM), ("add", 0, 80, RW), ("add", 32, 16, RW)])
+def test_core_follows_the_reference(drive: Drive, machine: list[Command], operations: list[Command]) -> None:
+    commands = [*machine, *interleaved(operations)]
+    reference = Reference()
+    expected = [line for command in commands for line in obey(reference, command)]
+    lines = [line for line in drive(commands) if not line.startswith(("refused ", "not undone "))]
+    shown = [_shorten(line) if _is_status(line) else line for line in lines]
+    assert shown == expected
+
+
+# --- Rules one by one --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start", "size", "attr", "error"),
+    [
+        (0, 0, RW, errno.EINVAL),
+        ((1 << 64) - 16, 16, RW, errno.EINVAL),
+        ((1 << 64) - 16, 32, RW, errno.EINVAL),
+        (1, (1 << 64) - 1, RW, errno.EINVAL),
+        (0, 16, 2, errno.EINVAL),
+        (0, 16, 0x81, errno.EINVAL),
+        (8, 16, RW, errno.EINVAL),
+        (0, 8, RW, errno.EINVAL),
+        (UNIVERSE - 16, 32, RW, errno.E2BIG),
+        (1 << 63, 1 << 62, RW, errno.E2BIG),
+    ],
+)
+def test_argument_fault_leaves_no_entry(drive: Drive, start: int, size: int, attr: int, error: int) -> None:
+    lines = drive([("add", start, size, attr), ("status",)])
+    assert codes(lines) == [-error]
+    assert status(lines) == []
+    assert sum(line.startswith("refused ") for line in lines) == 1
+
+
+def test_refusal_names_request_and_fault(drive: Drive) -> None:
+    lines = drive([("boot", 0x20, 0x30), ("reserved", 0x40, 0x50), ("add", 0, 0x60, RW)])
+    assert lines == ["refused 0 5f 30 5f 17", "rc -17"]
+
+
+def test_refusal_of_nonsense_names_its_start(drive: Drive) -> None:
+    assert drive([("add", 0x30, 0, RW)]) == ["refused 30 30 30 30 22", "rc -22"]
+
+
+@pytest.mark.parametrize(
+    ("before", "attr", "error"),
+    [
+        ([("hole", 16, 32)], RW, errno.ENODEV),
+        ([("reserved", 16, 32)], RW, errno.EEXIST),
+        ([], RO, errno.EROFS),
+        ([("fail", 1, errno.EBUSY)], RW, errno.EBUSY),
+    ],
+)
+def test_refusal_by_the_vm_is_listed_as_failed(
+    drive: Drive, before: list[Command], attr: int, error: int
+) -> None:
+    lines = drive([*before, ("add", 0, 64, attr), ("status",), ("count",)])
+    assert codes(lines) == [-error]
+    assert status(lines) == [f"0-3f {'rw' if attr else 'ro'} FAILED"]
+    assert lines[-1] == "count 1 0 0 1"
+
+
+def test_known_range_is_success_and_changes_nothing(drive: Drive) -> None:
+    lines = drive([("boot", 0, 100), ("add", 0, 64, RW), ("add", 3, 5, RW), ("add", 16, 16, RO), ("status",)])
+    assert codes(lines) == [0, 0, 0]
+    assert status(lines) == []
+
+
+def test_only_what_is_missing_is_added_each_piece_an_entry(drive: Drive) -> None:
+    lines = drive([("boot", 16, 32), ("boot", 64, 80), ("add", 0, 112, RW), ("status",)])
+    assert status(lines) == ["0-f rw PRESENT", "20-3f rw PRESENT", "50-6f rw PRESENT"]
+
+
+def test_ragged_edge_of_known_memory_is_misaligned(drive: Drive) -> None:
+    lines = drive([("boot", 0, 20), ("add", 0, 64, RW), ("status",)])
+    assert codes(lines) == [-errno.EINVAL]
+    assert status(lines) == []
+
+
+def test_pieces_before_the_refused_one_are_taken_out(drive: Drive) -> None:
+    lines = drive(
+        [
+            ("boot", 16, 32),
+            ("hole", 48, 64),
+            ("add", 0, 64, RW),
+            ("status",),
+            ("add", 0, 16, RW),
+            ("status",),
+        ]
+    )
+    assert codes(lines) == [-errno.ENODEV, 0]
+    assert status(lines) == ["0-f rw PRESENT", "20-3f rw FAILED"]
+
+
+def test_what_cannot_be_undone_stays_present(drive: Drive) -> None:
+    lines = drive(
+        [("failundo", errno.EBUSY), ("boot", 16, 32), ("hole", 32, 48), ("add", 0, 48, RW), ("status",)]
+    )
+    assert f"not undone 0 f {errno.EBUSY}" in lines
+    assert status(lines) == ["0-f rw PRESENT", "20-2f rw FAILED"]
+
+
+def test_failed_range_asked_for_again_is_listed_once(drive: Drive) -> None:
+    ask: Command = ("add", 0, 64, RW)
+    lines = drive([("fail", 1, errno.ENOMEM), ask, ask, ("status",)])
+    assert codes(lines) == [-errno.ENOMEM, 0]
+    assert status(lines) == ["0-3f rw PRESENT"]
+
+
+def test_success_inside_a_failed_range_cuts_it(drive: Drive) -> None:
+    lines = drive([("fail", 1, errno.ENOMEM), ("add", 0, 80, RW), ("add", 32, 16, RW), ("status",)])
+    assert status(lines) == ["0-1f rw FAILED", "20-2f rw PRESENT", "30-4f rw FAILED"]
+
+
+def test_failed_range_that_became_known_is_settled_by_retry(drive: Drive) -> None:
+    lines = drive(
+        [("fail", 1, errno.ENOMEM), ("add", 0, 32, RW), ("boot", 0, 32), ("status",), ("retry",), ("status",)]
+    )
+    assert "0000000000000000-000000000000001f  rw FAILED" in lines
+    assert lines.count("rc 0 1 0") == 1
+    assert status(lines) == ["0-1f rw ENABLED"]
+
+
+def test_retry_reports_the_first_error_and_tries_all(drive: Drive) -> None:
+    lines = drive(
+        [
+            ("hole", 0, 16),
+            ("reserved", 32, 48),
+            ("add", 0, 16, RW),
+            ("add", 32, 16, RW),
+            ("fail", 1, errno.ENOMEM),
+            ("add", 64, 16, RW),
+            ("retry",),
+            ("status",),
+        ]
+    )
+    assert f"rc -{errno.ENODEV} 3 2" in lines
+    assert status(lines) == ["0-f rw FAILED", "20-2f rw FAILED", "40-4f rw PRESENT"]
+
+
+def test_enabled_needs_every_page_and_is_lost_with_one(drive: Drive) -> None:
+    def words(*events: Command) -> list[str]:
+        return status(drive([("add", 0, 32, RW), *events, ("status",)]))
+
+    assert words(("online", 0, 31)) == ["0-1f rw PRESENT"]
+    assert words(("online", 0, 32)) == ["0-1f rw ENABLED"]
+    assert words(("online", 0, 32), ("offline", 16, 32)) == ["0-1f rw PRESENT"]
+
+
+def test_status_line_has_the_documented_spelling(drive: Drive) -> None:
+    lines = drive([("add", 0x2F0, 0x10, RW), ("add", 0x20, 0x10, RO), ("status",)])
+    assert lines[-3:-1] == [
+        "0000000000000020-000000000000002f  ro FAILED",
+        "00000000000002f0-00000000000002ff  rw PRESENT",
+    ]
+
+
+@pytest.mark.parametrize("capacity", [0, 1, 2, 3])
+def test_snapshot_writes_no_more_than_it_may(drive: Drive, capacity: int) -> None:
+    lines = drive([("add", 0, 16, RW), ("add", 32, 16, RW), ("short", capacity)])
+    assert lines[-1] == "total 2"
+
+
+# --- Failures at every point -------------------------------------------------------------------
+
+FOUR_PIECES: list[Command] = [("boot", 16, 32), ("boot", 48, 64), ("boot", 80, 96)]
+SPLITTING: list[Command] = [
+    ("fail", 1, errno.ENOMEM),
+    ("add", 0, 256, RW),
+    ("boot", 32, 48),
+    ("boot", 96, 112),
+]
+
+
+@pytest.mark.parametrize("nth", range(1, 5))
+def test_failure_of_any_integration_leaves_nothing_half_added(drive: Drive, nth: int) -> None:
+    lines = drive([*FOUR_PIECES, ("fail", nth, errno.ENOMEM), ("add", 0, 112, RW), ("status",), ("retry",)])
+    assert codes(lines) == [-errno.ENOMEM, 0]
+    assert status(lines) == ["0-f rw FAILED", "20-2f rw FAILED", "40-4f rw FAILED", "60-6f rw FAILED"]
+    assert lines[-1] == "rc 0 4 0"
+
+
+@pytest.mark.parametrize("nth", range(1, 7))
+def test_failure_of_any_allocation_leaves_the_list_alone(drive: Drive, nth: int) -> None:
+    """Three pieces cut a FAILED entry in four: six allocations, all before the VM is asked."""
+    lines = drive([*SPLITTING, ("failalloc", nth), ("add", 16, 160, RW), ("status",), ("count",)])
+    assert codes(lines)[1] == -errno.ENOMEM
+    assert status(lines) == ["0-ff rw FAILED"]
+
+
+def test_success_over_a_failed_range_settles_what_was_known_of_it(drive: Drive) -> None:
+    lines = drive([*SPLITTING, ("failalloc", 7), ("add", 16, 160, RW), ("status",)])
+    assert codes(lines)[1] == 0
+    assert status(lines) == [
+        "0-f rw FAILED",
+        "10-1f rw PRESENT",
+        "20-2f rw ENABLED",
+        "30-5f rw PRESENT",
+        "60-6f rw ENABLED",
+        "70-af rw PRESENT",
+        "b0-ff rw FAILED",
+    ]
+
+
+def stripes(count: int) -> list[Command]:
+    """Boot memory that leaves ``count`` separate blocks missing from the beginning on."""
+    return [("boot", (2 * i + 1) * BLOCK, (2 * i + 2) * BLOCK) for i in range(count)]
+
+
+def test_table_takes_4096_ranges_and_not_one_more(drive: Drive) -> None:
+    whole = 2 * BLOCK * MAX_RANGES
+    full: list[Command] = [*stripes(MAX_RANGES), ("add", 0, whole, RW), ("count",)]
+    lines = drive([*full, ("add", whole + BLOCK, BLOCK, RW), ("count",)])
+    assert codes(lines) == [0, -errno.ENOSPC]
+    assert lines.count(f"count {MAX_RANGES} 0 {MAX_RANGES} 0") == 2
+
+
+def test_full_table_still_retries(drive: Drive) -> None:
+    whole = 2 * BLOCK * MAX_RANGES
+    lines = drive(
+        [
+            *stripes(MAX_RANGES),
+            ("fail", MAX_RANGES, errno.ENOMEM),
+            ("add", 0, whole, RW),
+            ("add", 0, BLOCK, RW),
+            ("count",),
+        ]
+    )
+    assert codes(lines) == [-errno.ENOMEM, 0]
+    assert lines[-1] == f"count {MAX_RANGES} 0 1 {MAX_RANGES - 1}"
+
+
+def test_request_of_too_many_pieces_adds_none(drive: Drive) -> None:
+    pieces = MAX_RANGES + 1
+    lines = drive([*stripes(pieces), ("add", 0, 2 * BLOCK * pieces, RW), ("count",)])
+    assert codes(lines) == [-errno.ENOSPC]
+    assert lines[-1] == "count 0 0 0 0"
