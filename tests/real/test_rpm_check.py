@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import os
 import random
-import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from hamkit.prove.rpm.evr import Evr
 from hamkit.rpmfiles import extract_rpm, read_package
 from hamkit.run import run
 from hamkit.stage import Verdict
+from tests.unit.rpm_writer import BINARY_FILES, Recipe, write
 
 EPOCH = 987_422_400
 DEBIAN = specs.load("debian-12")
@@ -225,16 +224,8 @@ def test_real_rpm_refuses_a_truncated_package(gzip_built: Built, tmp_path: Path)
 
 def test_format_6_as_rpm_reads_it(tmp_path: Path) -> None:
     """Our idea of the format of rpm 6 against rpm 4.18, which can verify and list it."""
-    place = Path(__file__).parent.parent / "unit" / "rpm_writer.py"
-    found = importlib.util.spec_from_file_location("rpm_writer_for_real", place)
-    assert found is not None
-    assert found.loader is not None
-    writer = importlib.util.module_from_spec(found)
-    sys.modules[found.name] = writer
-    found.loader.exec_module(writer)
     path = tmp_path / "six.rpm"
-    recipe = writer.Recipe(source=False, files=writer.BINARY_FILES, form=6)
-    path.write_bytes(writer.write(recipe))
+    path.write_bytes(write(Recipe(source=False, files=BINARY_FILES, form=6)))
     assert real_verdicts(path) == {Verdict.PASS}
     assert {f.rule for f in judge(path, None).failures} == {"format.version"}
 

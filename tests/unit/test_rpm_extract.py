@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rpm_writer import BINARY_FILES, COMPRESS, File, Recipe, write
 
 from hamkit.errors import UserError
 from hamkit.rpmfiles import BadPackage, extract_rpm
 from hamkit.rpmfiles.tags import Kind, Tag
+from tests.unit.rpm_writer import BINARY_FILES, COMPRESS, File, Recipe, write
 
 SOURCE, BINARY = Recipe(), Recipe(source=False, files=BINARY_FILES)
 

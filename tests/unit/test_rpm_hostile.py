@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from rpm_writer import BUILD_TIME, File, Recipe, newc, write
 
 from hamkit.rpmfiles.tags import Kind, Sig, Tag
+from tests.unit.rpm_writer import BUILD_TIME, File, Recipe, newc, write
 
 MEMORY = 200 << 20
 ZEROS = 1 << 30

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from rpm_writer import BINARY_FILES, Recipe, write
-from test_rpm_rules import DEBIAN, RPM_602, judge
 
 from hamkit.errors import UserError
 from hamkit.rpmfiles import BadPackage, extract_rpm
 from hamkit.stage import Verdict
+from tests.unit.rpm_writer import BINARY_FILES, Recipe, write
+from tests.unit.test_rpm_rules import DEBIAN, RPM_602, judge
 
 HARMLESS = {8, 9, 76, 77}
 """The lead's machine and system numbers: no rpm since 4.0 reads them, nothing else is derived

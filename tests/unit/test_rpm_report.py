@@ -8,13 +8,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from rpm_writer import Recipe, write
-from test_rpm_rules import DEBIAN, RPM_402, judge
 
 from hamkit.errors import Failure, MissingNeed
 from hamkit.prove.rpm import COLUMNS, CheckResult, as_json, as_sarif, real_checks, rows
 from hamkit.run import Argv, Completed
 from hamkit.stage import Verdict
+from tests.unit.rpm_writer import Recipe, write
+from tests.unit.test_rpm_rules import DEBIAN, RPM_402, judge
 
 SCHEMA = Path(__file__).parent.parent / "data" / "rpm" / "sarif-required.schema.json"
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rpm_writer import BINARY_FILES, BUILD_TIME, SOURCE_FILES, File, Recipe, newc, write
 
 from hamkit import specs
 from hamkit.errors import UserError
@@ -15,6 +14,7 @@ from hamkit.prove.rpm import CheckRequest, CheckResult, check
 from hamkit.rpmfiles.tags import DIGEST_NAMES, Kind, Sig, Tag
 from hamkit.specs import Spec
 from hamkit.stage import Verdict
+from tests.unit.rpm_writer import BINARY_FILES, BUILD_TIME, SOURCE_FILES, File, Recipe, newc, write
 
 DEBIAN = specs.load("debian-12")
 OLD_FEATURES = (
