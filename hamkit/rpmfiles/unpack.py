@@ -19,11 +19,10 @@ from hamkit.run import SYSTEM_PATH, spawn
 
 RULE = "payload.unpack"
 CHUNK = 1 << 16
-ALWAYS_ALLOWED = 32 << 20
-MAX_RATIO = 20
-MAX_UNPACKED = 1 << 30
-LZMA_MEMORY = 80 << 20
-"""Bytes a payload may unpack to whatever its size, then how many times its size; bytes xz may use."""
+ALWAYS_ALLOWED = 32 << 20  # bytes that any payload may unpack to
+MAX_RATIO = 20  # beyond that, how many times its own size
+MAX_UNPACKED = 1 << 30  # and never more bytes than this
+MEMORY = 80 << 20  # bytes that the decompressor may take: xz -9 needs 65 MiB
 
 
 class Source(Protocol):
@@ -144,7 +143,7 @@ def _decompressor(name: str) -> _Decompressor:
     if name == "bzip2":
         return bz2.BZ2Decompressor()
     form = lzma.FORMAT_XZ if name == "xz" else lzma.FORMAT_ALONE
-    return lzma.LZMADecompressor(form, memlimit=LZMA_MEMORY)
+    return lzma.LZMADecompressor(form, memlimit=MEMORY)
 
 
 @contextmanager
@@ -152,7 +151,7 @@ def _zstd(raw: BinaryIO) -> Iterator[Source]:
     """zstd by its program, which reads the file itself from where ``raw`` stands."""
     if shutil.which("zstd", path=SYSTEM_PATH) is None:
         raise MissingNeed("a zstd payload cannot be read here", "apt-get install zstd")
-    argv = ["zstd", "-dcq", f"--memory={LZMA_MEMORY >> 20}MB"]
+    argv = ["zstd", "-dcq", f"--memory={MEMORY >> 20}MB"]
     with spawn(argv, stdin=raw.fileno(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:
             yield _ZstdProgram(process)

@@ -203,6 +203,17 @@ def test_dangerous_modes(tmp_path: Path, mode: int) -> None:
     assert "files.modes" in failed(judge(tmp_path, with_file(File("/usr/share/doc/ham/x", mode=mode))))
 
 
+def test_links_by_build_id_are_allowed(tmp_path: Path) -> None:
+    """rpmbuild adds them to packages with programs, the folder as well."""
+    top = "/usr/lib/.build-id"
+    links = (
+        File(top, mode=0o040755),
+        File(f"{top}/6f", mode=0o040755),
+        File(f"{top}/6f/bd", b"../../../../usr/sbin/hamctl", mode=0o120777),
+    )
+    assert failed(judge(tmp_path, replace(BINARY, files=(*BINARY_FILES, *links)))) == set()
+
+
 def test_capabilities_are_refused(tmp_path: Path) -> None:
     caps = replace(BINARY, tags={Tag.FILECAPS: (ARRAY, ["", "cap_net_raw=p", "="])})
     assert failed(judge(tmp_path, caps)) == {"files.modes"}

@@ -10,8 +10,8 @@ from hamkit.stage import StageResult, Verdict
 
 OWNED = (
     "/boot", "/etc/depmod.d", "/etc/modprobe.d", "/lib/modules", "/sbin", "/usr/bin", "/usr/include",
-    "/usr/lib/modprobe.d", "/usr/lib/modules", "/usr/sbin", "/usr/share/doc", "/usr/share/licenses",
-    "/usr/share/man", "/usr/src",
+    "/usr/lib/modprobe.d", "/usr/lib/modules", "/usr/libexec", "/usr/sbin", "/usr/share/doc",
+    "/usr/share/licenses", "/usr/share/man", "/usr/src",
 )  # fmt: skip
 
 

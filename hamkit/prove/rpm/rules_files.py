@@ -13,6 +13,8 @@ from hamkit.prove.rpm.subject import Outcome, Rule, Subject, none_of
 from hamkit.rpmfiles.package import HeaderFile
 
 ROOT = "root"
+BUILD_IDS = "/usr/lib/.build-id"
+"""Where rpmbuild itself puts links to programs by build id; every package with one owns the folder."""
 FORBIDDEN_MODES = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX | stat.S_IWOTH
 MAX_NAME = 255
 
@@ -95,6 +97,8 @@ def _binary_path(name: str, owned: tuple[str, ...]) -> str:
         return "not absolute"
     path = PurePosixPath(name)
     if any(path != PurePosixPath(top) and path.is_relative_to(top) for top in owned):
+        return ""
+    if path.is_relative_to(BUILD_IDS):
         return ""
     return "outside the folders that the package may own"
 
