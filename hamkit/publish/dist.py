@@ -67,7 +67,8 @@ def publish(request: PublishRequest, progress: Progress) -> PublishResult:
         whole = request.result.with_changes(
             artifacts=shipped, logs=tuple(file.name for file in shipped if file.name.endswith(".log"))
         )
-        script = write_whole(work / SCRIPT_NAME, render_script(whole))
+        published = StageResult(STAGE_NAME, Verdict.PASS, 0.0)  # the verdict is that of the whole run
+        script = write_whole(work / SCRIPT_NAME, render_script(_with_own_stage(whole, published)))
         script.chmod(0o755)
         artifacts = [Artifact(target / file.name, file.sha256, file.size) for file in shipped]
         stage = StageResult(
