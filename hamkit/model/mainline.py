@@ -93,7 +93,7 @@ class Zone:
 
 @dataclass(frozen=True)
 class Mainline:
-    """The VM at one moment. ``blocks`` maps a block's number to whether it is online."""
+    """The VM at one moment. ``blocks``: each block's number and whether it is online, sorted."""
 
     facts: BootFacts
     system_ram: tuple[Extent, ...]
@@ -144,24 +144,22 @@ class Mainline:
         return after if self.facts.policy is Policy.OFFLINE else after.online(self.facts.policy)
 
     def online(self, how: Policy = Policy.ONLINE) -> Mainline:
-        """After every block that was offline came online."""
-        after = self
+        """After every block that was offline came online, in order of address."""
+        zones, pages = self.zones, self.unit // PAGE
         for number in (n for n, online in self.blocks if not online):
-            after = after._block_online(number, how)
-        return after
+            zones = onlined(zones, number * pages, (number + 1) * pages, how)
+        return replace(self, zones=zones, blocks=tuple((n, True) for n, _ in self.blocks))
 
     def usable(self, extent: Extent) -> bool:
         numbers = range(extent.start // self.unit, -(-extent.end // self.unit))
         states = dict(self.blocks)
         return all(states.get(n, False) for n in numbers)
 
-    def _block_online(self, number: int, how: Policy) -> Mainline:
-        pages = self.unit // PAGE
-        first, last = number * pages, (number + 1) * pages
-        chosen = zone_for(self.zones, first, last, how)
-        zones = tuple(z.grown(first, last) if i == chosen else z for i, z in enumerate(self.zones))
-        blocks = tuple((n, online or n == number) for n, online in self.blocks)
-        return replace(self, zones=zones, blocks=blocks)
+
+def onlined(zones: tuple[Zone, ...], first: int, last: int, how: Policy) -> tuple[Zone, ...]:
+    """The zones after the pages ``first`` up to and without ``last`` came online."""
+    chosen = zone_for(zones, first, last, how)
+    return tuple(z.grown(first, last) if i == chosen else z for i, z in enumerate(zones))
 
 
 def zone_for(zones: tuple[Zone, ...], first: int, last: int, how: Policy) -> int:

@@ -27,6 +27,7 @@ def captured(name: str) -> str:
 REPORT = captured("default-6.1.report")
 CONSOLE = captured("default-6.1.console")
 SCENARIO = scenarios.load(DATA / "default.toml")
+TWICE = "mhp_sim: 0000000020000000-0000000027ffffff rw: 0"
 BARE = Scenario("bare", Machine(2304 * MIB, 512 * MIB))
 
 
@@ -97,6 +98,12 @@ def test_course_of_the_run() -> None:
         (3, "  rw ENABLED\r\n", "  ro ENABLED\r\n", {"/proc/ham/status"}),
         (1, "27ffffff rw: 0", "27ffffff rw: -12", {"result, by the model", "result, by the scenario"}),
         (1, "27ffffff rw: 0", "27ffffff ro: 0", {"result, by the model", "result, by the scenario"}),
+        (
+            1,
+            "27ffffff rw: 0",
+            f"27ffffff rw: 0\r\n{TWICE}",
+            {"result, by the model", "result, by the scenario"},
+        ),
         (6, "refused: ", "declined: ", {"refusals in the kernel's log"}),
         (7, "(17)", "(19)", {"refusals in the kernel's log"}),
         (9, "hamkit: step", "BUG: step", {"kernel warnings"}),

@@ -8,7 +8,7 @@ import pytest
 
 from hamkit.model import qemu
 from hamkit.model.extents import GIB, MIB, TOP, Extent
-from hamkit.model.firmware import USABLE, Entry
+from hamkit.model.firmware import RESERVED, USABLE, Entry
 from hamkit.model.mainline import MOVABLE, NORMAL, BootFacts, Mainline, Policy, Zone, boot, zone_for
 from hamkit.model.ranges import CAPACITY, Ham, Range
 from hamkit.model.scenario import Attribute, Errno
@@ -110,6 +110,7 @@ def test_faulty_arguments_leave_no_entry(start: int, size: int, attr: Attribute,
         (0x80000000, 2, Attribute.RW, Errno.EEXIST),  # the firmware's tail
         (0x90000000, 1, Attribute.RW, Errno.EEXIST),  # a PCI window
         (0x1000000000, 1, Attribute.RW, Errno.ENODEV),
+        ((1 << 40) - BLOCK, 1, Attribute.RW, Errno.EEXIST),  # still addressable
         (0x80000000, 2, RO, Errno.EROFS),  # said first
         (512 * MIB, 1, RO, Errno.EROFS),
         (0x88000000, 4096, Attribute.RW, Errno.EEXIST),
@@ -158,6 +159,17 @@ def test_one_bad_piece_fails_all_and_integrates_none() -> None:
         (Extent(768 * MIB, GIB), True),
         (Extent(GIB, GIB + BLOCK), False),
         (Extent(GIB + BLOCK, 0x90000000), True),
+    ]
+
+
+def test_the_first_bad_piece_gives_the_result() -> None:
+    ram = [Entry(e, USABLE) for e in (Extent(MIB, GIB), Extent(2 * GIB, 3 * GIB))]
+    facts = BootFacts((*ram, Entry(Extent(3 * GIB, 3 * GIB + BLOCK), RESERVED)))
+    after, result = Ham(boot(facts, 8 * GIB)).add(512 * MIB, 3 * GIB)
+    assert result is Errno.ENODEV
+    assert [str(r.extent) for r in after.ranges] == [
+        "0000000040000000-000000007fffffff",
+        "00000000c0000000-00000000dfffffff",
     ]
 
 

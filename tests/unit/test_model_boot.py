@@ -82,6 +82,11 @@ def test_mem_takes_ram_only() -> None:
     assert vm.facts.firmware == entries
 
 
+def test_page_0_and_640k_to_1m_are_never_ram() -> None:
+    entries = (Entry(Extent(0, GIB), USABLE),)
+    assert boot_ram(entries, GIB) == (Extent(PAGE, 640 * KIB), Extent(MIB, GIB))
+
+
 def test_measured_managed_pages_are_taken_and_others_assumed() -> None:
     entries = qemu.firmware_map(2304 * MIB)
     facts = BootFacts(entries, (("DMA", 3840), ("DMA32", 112794), ("Normal", 0), ("Device", 0)))

@@ -71,6 +71,14 @@ def test_the_guest_onlines_after_an_add_only() -> None:
     assert outcomes[3].refusals == (("0000000088000000-000000008fffffff", Errno.EEXIST),)
 
 
+def test_a_retry_ends_with_the_first_refusal() -> None:
+    steps = (AddStep(0x80000000, 256 * MIB), AddStep(0x70000000, 128 * MIB, Attribute.RO), RetryStep())
+    scenario = Scenario("x", MACHINE, steps)
+    last = carry_through(scenario, default_facts(scenario))[-1]
+    assert last.result is Errno.EROFS
+    assert [result for _, result in last.refusals] == [Errno.EROFS, Errno.EEXIST]
+
+
 def test_degenerate_requests_are_named_by_their_first_address() -> None:
     assert request_text(AddStep(0x1000, 0)) == "0000000000001000-0000000000001000"
     assert request_text(AddStep(TOP - 1, 2)) == "ffffffffffffffff-ffffffffffffffff"
