@@ -5,6 +5,7 @@ environment lacks something.
 """
 
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from invoke import Collection, Context, Exit, task
@@ -47,6 +48,10 @@ def _help(*names: str) -> dict[str, str]:
 
 def _leave(code: int) -> Exit:
     return Exit(code=code)
+
+
+def _told(json: bool) -> AbstractContextManager[None]:
+    return show.told(json, _leave, lambda: doctoring.summary(doctoring.diagnose()))
 
 
 def _request(
@@ -98,7 +103,7 @@ def _stages(pipeline: Pipeline, json: bool, **more: object) -> None:
 @task(help=_help("json"))
 def doctor(_: Context, json: bool = False) -> None:
     """What is installed, what each missing thing disables, how to install it (exit 3 if any)."""
-    with show.told(json, _leave):
+    with _told(json):
         needs = doctoring.diagnose()
         if json:
             show.as_json(needs)
@@ -112,7 +117,7 @@ def doctor(_: Context, json: bool = False) -> None:
 @task(name="specs", help={"distro": "show one, whole"} | _help("json"))
 def specs_(_: Context, distro: str = "", json: bool = False) -> None:
     """Table of distributions, or one with --distro NAME."""
-    with show.told(json, _leave):
+    with _told(json):
         known = specs.load_all()
         chosen = [specs.load(distro)] if distro else list(known.values())
         if json:
@@ -134,7 +139,7 @@ def specs_(_: Context, distro: str = "", json: bool = False) -> None:
 @task(help=_help("distro", "json", "dry_run", "renew"))
 def image(_: Context, distro: str, json: bool = False, dry_run: bool = False, renew: bool = False) -> None:
     """The build image of a distribution: pulled or bootstrapped base, toolchain, kernels."""
-    with show.told(json, _leave):
+    with _told(json):
         pipeline = Pipeline(_request(distro, renew=renew), Reporter())
         if dry_run:
             return _plan(pipeline, "image", json)
@@ -148,7 +153,7 @@ def srpm(
     _: Context, distro: str, out: str = "", json: bool = False, dry_run: bool = False, renew: bool = False
 ) -> None:
     """The HAM source RPM in a distribution's dialect, built by its own rpmbuild."""
-    with show.told(json, _leave):
+    with _told(json):
         pipeline = Pipeline(_request(distro, renew=renew), Reporter())
         if dry_run:
             return _plan(pipeline, "srpm", json)
@@ -163,7 +168,7 @@ def srpm(
 )
 def check(_: Context, srpm: str, distro: str, sarif: str = "", json: bool = False) -> None:
     """Compatibility of a package with a distribution's rpm (exit 1 when it does not fit)."""
-    with show.told(json, _leave):
+    with _told(json):
         result = rpm.check(rpm.CheckRequest(Path(srpm), specs.load(distro)), Reporter())
         if sarif:
             write_whole(Path(sarif), rpm.as_sarif(result, Path(srpm)))
@@ -188,7 +193,7 @@ def build(
     keep: bool = False,
 ) -> None:
     """The source RPM rebuilt in the image: modules for each flavour, hamctl, proof programs."""
-    with show.told(json, _leave):
+    with _told(json):
         pipeline = Pipeline(_request(distro, testing=testing, renew=renew, keep=keep), Reporter())
         if dry_run:
             return _plan(pipeline, "build", json)
@@ -210,7 +215,7 @@ def boot(
     keep: bool = False,
 ) -> None:
     """Boot the distribution's kernel in QEMU, hot-add memory, compare with the model."""
-    with show.told(json, _leave):
+    with _told(json):
         request = _request(distro, flavour or None, scenario or None, testing, renew, keep)
         pipeline = Pipeline(request, Reporter())
         if dry_run:
@@ -237,7 +242,7 @@ def boot(
 @task(help={"console": "console log of any run, whole or cut short"} | _help("json"))
 def judge(_: Context, console: str, json: bool = False) -> None:
     """Judge a console log again: how far the boot came, and what stopped it."""
-    with show.told(json, _leave):
+    with _told(json):
         verdict = judge_log(Path(console))
         if json:
             show.as_json(verdict)
@@ -252,7 +257,7 @@ def judge(_: Context, console: str, json: bool = False) -> None:
 @task(help=_help("scenario", "json"))
 def model(_: Context, scenario: str = "", json: bool = False) -> None:
     """What the reference model expects of a scenario, step by step."""
-    with show.told(json, _leave):
+    with _told(json):
         wanted = scenarios.load(Path(scenario) if scenario else None)
         if json:
             show.as_json(expectation.expectation(wanted))
@@ -273,12 +278,13 @@ def release(
     keep: bool = False,
 ) -> None:
     """All stages into dist/<distro>/: source RPM, RPMs, boot, proof, report page, checksums."""
-    with show.told(json, _leave):
+    with _told(json):
         request = _request(distro, flavour or None, scenario or None, renew=renew, keep=keep)
         if dry_run:
             return _plan(Pipeline(request, Reporter()), "prove", json)
         dist = Path(out) if out else project_root() / "dist"
-        done = make_release(ReleaseRequest(request, tuple(sys.argv[1:]), dist), Reporter())
+        chosen = Path(scenario) if scenario else scenarios.default_scenario()
+        done = make_release(ReleaseRequest(request, chosen, dist), Reporter())
         if json:
             show.as_json(done.result)
         else:
@@ -293,7 +299,7 @@ def release(
 @task(help=_help("distro"))
 def shell(_: Context, distro: str) -> None:
     """A shell in the build image of the last (failed) run, its input files in /job/in."""
-    with show.told(False, _leave):
+    with _told(False):
         specs.load(distro)
         status = lastjob.shell(distro, Engine.connect())
         if status:
@@ -303,7 +309,7 @@ def shell(_: Context, distro: str) -> None:
 @task(help={"rounds": "boots of each kind"} | _help("distro", "flavour", "json"))
 def bench(_: Context, distro: str, flavour: str = "", rounds: int = 3, json: bool = False) -> None:
     """The boot stage against a bare QEMU boot of the same kernel, as a ratio in one run."""
-    with show.told(json, _leave):
+    with _told(json):
         if rounds < 1:
             raise UserError(f"--rounds {rounds} measures nothing", "give 1 or more")
         pipeline = Pipeline(_request(distro, flavour or None), Reporter())
@@ -318,7 +324,7 @@ def bench(_: Context, distro: str, flavour: str = "", rounds: int = 3, json: boo
 @task(help={"gate": "only this one of ci/gates: lint, unit, real", "select": "pytest's -k expression"})
 def test(_: Context, gate: str = "", select: str = "") -> None:
     """Every gate that CI runs, in order; the status is the number of the one that failed."""
-    with show.told(False, _leave):
+    with _told(False):
         status = testing.run_gates(gate, ("-k", select) if select else (), Reporter())
         if status:
             raise _leave(status)
@@ -327,7 +333,7 @@ def test(_: Context, gate: str = "", select: str = "") -> None:
 @task(help=_help("json"))
 def lint(_: Context, json: bool = False) -> None:
     """ruff, mypy, shellcheck, codespell and the house rules."""
-    with show.told(json, _leave):
+    with _told(json):
         result = linting.lint(Reporter())
         if json:
             show.as_json(result)
@@ -340,7 +346,7 @@ def lint(_: Context, json: bool = False) -> None:
 @task(help={"images": "Docker images too"} | _help("json", "dry_run"))
 def clean(_: Context, images: bool = False, json: bool = False, dry_run: bool = False) -> None:
     """Remove what hamkit made in its cache and build/; dist/ and your kernels stay."""
-    with show.told(json, _leave):
+    with _told(json):
         engine = Engine.connect() if images else None
         done = cleaning.plan(engine) if dry_run else cleaning.clean(engine)
         if json:

@@ -101,10 +101,11 @@ class Pipeline:
 
     @cached_property
     def checked(self) -> CheckResult:
-        srpm = self.srpm
+        """Our rules, and the distribution's own rpm in its image."""
+        srpm, image, log = self.srpm, self.image.digest, self.logs / "check.log"
         with self._stage("check"):
             asked = CheckRequest(srpm.path, self.request.spec, source_date_epoch=srpm.epoch)
-            made = check(asked, self.progress)
+            made = check(asked, self.progress, lambda argv: self.engine.call(image, argv, srpm.path, log))
         return self._ended(made, made.stage)
 
     @cached_property

@@ -13,6 +13,7 @@ from hamkit.pipeline import STAGES, Pipeline, Request
 from hamkit.progress import Progress
 from hamkit.publish.dist import PublishRequest, PublishResult, publish
 from hamkit.publish.record import RunRecord, RunStart
+from hamkit.publish.reproduce import SCENARIO_NAME
 from hamkit.publish.source import Source
 from hamkit.run import run
 from hamkit.stage import Verdict
@@ -22,11 +23,17 @@ FAILED = "failed"  # below dist/: runs that did not pass never replace one that 
 
 @dataclass(frozen=True)
 class ReleaseRequest:
-    """``argv``: the words given to ./bootstrap or invoke, for the record; ``dist``: the folder for all."""
+    """``scenario``: the file that ``run`` was read from, shipped with it; ``dist``: the folder for all."""
 
     run: Request
-    argv: tuple[str, ...]
+    scenario: Path
     dist: Path
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The words for ./bootstrap or invoke that ask for this release."""
+        flavour = ("--flavour", self.run.flavour) if self.run.flavour else ()
+        return ("release", "--distro", self.run.spec.name, *flavour)
 
 
 def release(request: ReleaseRequest, progress: Progress) -> PublishResult:
@@ -42,9 +49,12 @@ def release(request: ReleaseRequest, progress: Progress) -> PublishResult:
         pipeline.watch = record.add
         try:
             _stages(pipeline, record)
-        except HamkitError:
-            _publish(request, pipeline, record, progress)
-            raise
+        except HamkitError as stopped:
+            try:
+                _publish(request, pipeline, record, progress)
+            except HamkitError as second:
+                progress.note(f"the failed run could not be published: {second.message}")
+            raise stopped from None
         return _publish(request, pipeline, record, progress)
 
 
@@ -65,12 +75,12 @@ def _publish(
 ) -> PublishResult:
     passed = all(s.verdict is Verdict.PASS for s in record.result.stages if s.name != "publish")
     dist = request.dist if passed else request.dist / FAILED
-    return publish(PublishRequest(record.result, _files(pipeline), dist), progress)
+    return publish(PublishRequest(record.result, _files(request, pipeline), dist), progress)
 
 
-def _files(pipeline: Pipeline) -> Mapping[str, Path]:
-    """Artifacts of the stages that ran, and every log of this run."""
-    found: dict[str, Path] = {}
+def _files(request: ReleaseRequest, pipeline: Pipeline) -> Mapping[str, Path]:
+    """Artifacts of the stages that ran, the scenario, and every log of this run."""
+    found = {SCENARIO_NAME: request.scenario}
     for stage in pipeline.results:
         found |= {a.path.name: a.path for a in stage.outputs}
     logs = (*pipeline.logs.glob("*.log"), *(pipeline.logs / "boot").glob("*.log"))

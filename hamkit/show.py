@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from hamkit.errors import HamkitError
+from hamkit.errors import HamkitError, MissingNeed
 from hamkit.stage import StageResult, Verdict
 
 COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNSUPPORTED: "yellow", Verdict.NOT_RUN: "dim"}
@@ -58,10 +58,14 @@ def exit_code(verdict: Verdict) -> int:
 
 
 @contextmanager
-def told(json_wanted: bool, leave: Callable[[int], BaseException]) -> Iterator[None]:
-    """Turns expected errors into words and an exit status; ``leave`` makes the exception that exits.
+def told(
+    json_wanted: bool, leave: Callable[[int], BaseException], needs: Callable[[], str]
+) -> Iterator[None]:
+    """Turns expected errors into words and an exit status.
 
-    SIGTERM ends the block like an interrupt, so that everything started is cleaned up.
+    ``leave`` makes the exception that exits; ``needs`` says what is missing and what
+    still works, shown when the environment lacks something. SIGTERM ends the block like
+    an interrupt, so that everything started is cleaned up.
     """
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -69,7 +73,8 @@ def told(json_wanted: bool, leave: Callable[[int], BaseException]) -> Iterator[N
     except HamkitError as bad:
         if json_wanted:
             as_json({"error": bad.message, "hint": bad.hint, "exit_code": bad.exit_code})
-        sys.stderr.write(f"hamkit: {bad.message}\n" + (f"        {bad.hint}\n" if bad.hint else ""))
+        lines = [f"hamkit: {bad.message}", bad.hint, needs() if isinstance(bad, MissingNeed) else ""]
+        sys.stderr.write("\n        ".join(line for line in lines if line) + "\n")
         raise leave(bad.exit_code) from None
     except KeyboardInterrupt:
         sys.stderr.write("hamkit: interrupted; nothing half-done was left, run it again\n")

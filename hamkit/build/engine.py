@@ -16,6 +16,7 @@ import socket
 import struct
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +27,14 @@ import docker.errors
 import requests.exceptions
 
 from hamkit.errors import Failure, MissingNeed
-from hamkit.run import TAIL_LINES, paste
+from hamkit.run import TAIL_LINES, Argv, Completed, paste
 
 LABEL = "org.hamkit"
 OURS = "hamkit/"
 ANSWER_SECONDS = 5
 API_SECONDS = 900
-STDOUT, STDERR = 1, 2
+STDOUT = 1  # of the channels in the attach stream
+CALL = '"$@" >/job/out/stdout 2>/job/out/stderr; echo $? >/job/out/status'
 
 # fd 3 is the lifeline; closing it kills every process of the container but this shell's parent.
 WRAPPER = """
@@ -197,6 +199,20 @@ class Engine:
                 f"whole log: {job.log}",
             )
         return JobDone(unpack(archive), text)
+
+    def call(self, image: str, argv: Argv, file: Path, log: Path) -> Completed:
+        """Run a program of the image on one file of this machine; any status is a result.
+
+        ``file`` stands in ``argv`` by its path here. Raises Failure when the job cannot run.
+        """
+        words = [file.name if word == file else os.fspath(word) for word in argv]
+        begin = time.monotonic()
+        job = Job(image, ["sh", "-c", CALL, "sh", *words], {file.name: file.read_bytes()}, log, {})
+        left = {
+            name: raw.decode(errors="replace") for name, raw in self.run(job, lambda _: None).files.items()
+        }
+        seconds = time.monotonic() - begin
+        return Completed(tuple(words), int(left["status"]), left["stdout"], left["stderr"], seconds)
 
     def _run(self, job: Job, told: Callable[[str], None]) -> tuple[int, bytes, str]:
         container = self._create(job)

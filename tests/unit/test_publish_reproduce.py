@@ -108,19 +108,16 @@ def test_commit_that_is_not_there(tmp_path: Path) -> None:
     assert f"there is no commit {'1' * 40}" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("--out", "x"),
-        ("-o", "x"),
-        ("--out=x",),
-        ("--renew",),
-        ("--out",),
-    ],
-)
-def test_outcome_lies_where_the_script_looks(words: tuple[str, ...]) -> None:
-    assert repeating(("release", *words)) == ("release", "--renew")
-    assert repeating(("release", "--distro", "x", *words)) == ("release", "--distro", "x", "--renew")
+def test_nothing_is_taken_from_the_cache() -> None:
+    assert repeating(("release", "--distro", "x")) == ("release", "--distro", "x", "--renew")
+
+
+def test_shipped_scenario_is_the_one_repeated(tmp_path: Path) -> None:
+    run = result(tmp_path, None)
+    assert "--scenario" not in render_script(run)
+    shipped = Shipped(name="scenario.toml", sha256="0" * 64, size=1)
+    with_one = run.with_changes(artifacts=(*run.artifacts, shipped))
+    assert '--scenario "$here/scenario.toml"' in render_script(with_one)
 
 
 def test_inside_a_checkout_none_need_be_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hamkit.files import sha256_file
 from hamkit.progress import Progress
 from hamkit.prove.rpm import rules_files, rules_format, rules_identity, rules_payload, rules_repro, spec_text
 from hamkit.prove.rpm.findings import CheckRequest, CheckResult, Finding, shown
+from hamkit.prove.rpm.real import Runner, real_checks
 from hamkit.prove.rpm.scan import compressed_digests, scan
 from hamkit.prove.rpm.subject import Subject, Target, apply_all
 from hamkit.rpmfiles import BadPackage, Package, read_package
@@ -40,15 +41,17 @@ PARSING = {
 """Rules that reading itself enforces: id to title."""
 
 
-def check(request: CheckRequest, progress: Progress) -> CheckResult:
+def check(request: CheckRequest, progress: Progress, runner: Runner | None = None) -> CheckResult:
     """Judge a source or binary package against the rpm of ``request.spec``.
 
-    Raises UserError when the file cannot be read at all; whatever is wrong with the
+    With a ``runner`` the real rpm that it starts has its say too. Raises UserError when the file cannot be read at all; whatever is wrong with the
     package is a finding.
     """
     watch = Stopwatch()
     with progress.step(f"check {request.path.name} for {request.spec.name}"):
         findings, package = _findings(request)
+        if runner is not None and not _failed(findings):
+            findings += real_checks(request.path, runner)
     inputs = {} if package is None else {request.path.name: sha256_file(request.path)}
     facts = {} if package is None else _facts(package)
     stage = StageResult("check", _verdict(findings), watch.seconds, _line(findings), inputs, facts=facts)
