@@ -133,8 +133,10 @@ static int ham_find_missing(struct ham_core *core, struct ham_request *rq)
 	int error = 0;
 
 	while (!error && at < rq->end) {
-		if (!core->ops->known(at, rq->end, &known_start, &known_end))
-			known_start = known_end = rq->end;
+		if (!core->ops->known(at, rq->end, &known_start, &known_end)) {
+			known_start = rq->end;
+			known_end = rq->end;
+		}
 		if (known_start > at)
 			error = ham_push_piece(core, rq, at, known_start,
 					       &tail);

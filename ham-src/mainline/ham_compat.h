@@ -12,6 +12,10 @@
 #include <linux/range.h>
 #include <linux/types.h>
 
+#if !defined(CONFIG_MEMORY_HOTPLUG) || !defined(CONFIG_X86_64)
+#error "HAM needs an x86-64 kernel with CONFIG_MEMORY_HOTPLUG"
+#endif
+
 /* The physical range that the kernel can map and has page structures for. */
 static inline struct range ham_pluggable_range(void)
 {

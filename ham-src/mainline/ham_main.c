@@ -16,6 +16,12 @@
 
 #include "ham_mainline.h"
 
+#ifdef HAM_TEST
+#define HAM_FLAVOUR	" (test build)"
+#else
+#define HAM_FLAVOUR	""
+#endif
+
 struct ham_core ham_core;
 
 static DEFINE_MUTEX(ham_add_mutex);
@@ -156,9 +162,8 @@ static int __init ham_init(void)
 	error = ham_dev_register();
 	if (error)
 		goto no_dev;
-	pr_info("version " HAM_VERSION ", memory blocks of %llu MiB%s\n",
-		ham_vm_alignment() >> 20,
-		IS_ENABLED(HAM_TEST) ? ", test build" : "");
+	pr_info("version " HAM_VERSION HAM_FLAVOUR
+		", memory blocks of %llu MiB\n", ham_vm_alignment() >> 20);
 	return 0;
 
 no_dev:

@@ -67,25 +67,43 @@ static unsigned int fail_skip;
 module_param(fail_skip, uint, 0644);
 MODULE_PARM_DESC(fail_skip, "let so many pass before fail_next counts");
 
+static unsigned int fail_undo;
+module_param(fail_undo, uint, 0644);
+MODULE_PARM_DESC(fail_undo, "make so many undos fail (test builds)");
+
 static unsigned int fail_errno = ENOMEM;
 module_param(fail_errno, uint, 0644);
 MODULE_PARM_DESC(fail_errno, "errno of the failures made, ENOMEM by default");
 
 /* Called with the add lock held; a racing write to a parameter is harmless */
-static int ham_vm_injected_failure(void)
+static int ham_vm_inject(unsigned int *left)
 {
-	if (!fail_next)
+	if (!*left)
 		return 0;
-	if (fail_skip) {
-		fail_skip--;
-		return 0;
-	}
-	fail_next--;
-	return fail_errno > 0 && fail_errno <= MAX_ERRNO ? -(int)fail_errno :
-							   -ENOMEM;
+	--*left;
+	return fail_errno && fail_errno <= MAX_ERRNO ? -(int)fail_errno :
+						       -ENOMEM;
+}
+
+static int ham_vm_inject_integrate(void)
+{
+	if (!fail_next || !fail_skip)
+		return ham_vm_inject(&fail_next);
+	fail_skip--;
+	return 0;
+}
+
+static int ham_vm_inject_undo(void)
+{
+	return ham_vm_inject(&fail_undo);
 }
 #else
-static int ham_vm_injected_failure(void)
+static int ham_vm_inject_integrate(void)
+{
+	return 0;
+}
+
+static int ham_vm_inject_undo(void)
 {
 	return 0;
 }
@@ -113,7 +131,7 @@ int ham_vm_integrate(u64 start, u64 end, u8 attr, const char **why)
 	if (error)
 		return error;
 	*why = "the VM could not integrate it";
-	error = ham_vm_injected_failure();
+	error = ham_vm_inject_integrate();
 	if (error)
 		return error;
 	error = add_memory(memory_add_physaddr_to_nid(start), start,
@@ -128,9 +146,11 @@ int ham_vm_integrate(u64 start, u64 end, u8 attr, const char **why)
 int ham_vm_undo(u64 start, u64 end)
 {
 	u64 block = memory_block_size_bytes();
+	int error = ham_vm_inject_undo();
 	u64 at;
-	int error;
 
+	if (error)
+		return error;
 	/* One by one: some kernels refuse to remove several blocks at once */
 	for (at = start; at < end; at += block) {
 		error = ham_remove_block(at, block);

@@ -23,7 +23,7 @@
 #define STATUS_FILE	"/proc/ham/status"
 #define NOBODY		65534
 #define STORM_PROCESSES	8
-#define STORM_ROUNDS	2000
+#define STORM_ROUNDS	500
 
 static int tests, failures;
 
