@@ -22,7 +22,7 @@ REGISTRY = re.compile(
 HOME = re.compile(r"(?<![\w$}.])/(?:home|Users)/[A-Za-z][\w.-]*/")
 SHELL = re.compile(rb"#! *\S*(?:/|env +)(?:ba|da|a)?sh\b")
 COLUMNS = ("check", "verdict", "seconds", "found")
-UNLISTED = {".git", ".venv", "dist", "build", "__pycache__"}
+UNLISTED = re.compile(r"(?:^|/)(?:\.git|\.venv|dist|\.?[^/]*_cache(?:__)?|\.hypothesis|[^/]+\.egg-info)/")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def listed_files(root: Path) -> list[Path]:
     if listed is not None and listed.returncode == 0:
         found: Iterable[Path] = (root / name for name in listed.stdout.split("\0") if name)
     else:
-        found = (p for p in root.rglob("*") if not UNLISTED & set(p.relative_to(root).parts))
+        found = (p for p in root.rglob("*") if not UNLISTED.search(str(p.relative_to(root))))
     return sorted(path for path in found if path.is_file())
 
 
