@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hamkit import specs
-from hamkit.build.engine import Engine, Job
+from hamkit.build.engine import LABEL, Engine, Job
 from hamkit.build.rpms import BuildRequest, build_rpms, compiler_warnings, installed_files
 from hamkit.build.sources import source_files
 from hamkit.build.srpm import SrpmRequest, build_srpm, render_srpm
@@ -103,7 +103,7 @@ def test_failing_build_quotes_the_compiler_and_leaves_nothing(debian12: Pipeline
     srpm = build_srpm(SrpmRequest(bad, debian12.image, tmp_path / "log"), debian12.engine, Quiet())
     with pytest.raises(Failure, match="rpmbuild ended with status 1"):
         build_rpms(BuildRequest(srpm, debian12.image, tmp_path / "log"), debian12.engine, Quiet())
-    assert debian12.engine.client.containers.list(all=True, filters={"label": "org.hamkit"}) == []
+    assert debian12.engine.api.containers(all=True, filters={"label": LABEL}) == []
 
 
 @pytest.mark.parametrize("testing", [False, True], ids=["product", "test-build"])

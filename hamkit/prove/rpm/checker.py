@@ -44,8 +44,8 @@ PARSING = {
 def check(request: CheckRequest, progress: Progress, runner: Runner | None = None) -> CheckResult:
     """Judge a source or binary package against the rpm of ``request.spec``.
 
-    With a ``runner`` the real rpm that it starts has its say too. Raises UserError when the file cannot be read at all; whatever is wrong with the
-    package is a finding.
+    With a ``runner`` the real rpm that it starts has its say too. Raises UserError when
+    the file cannot be read at all; whatever is wrong with the package is a finding.
     """
     watch = Stopwatch()
     with progress.step(f"check {request.path.name} for {request.spec.name}"):
