@@ -21,14 +21,20 @@ from hamkit.run import paste
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
 TICK = 0.05  # seconds between looks at the console
+UNFINISHED_SECONDS = 2.0  # then a line without an end is judged as it stands: a prompt, or a last word
 QUOTED_MESSAGES = 5
 REPORT_END = "@@ham done"
 OUTSIDE = ("host-signal", "host-qmp-quit", "host-error", "host-ui")
 SECONDS_PER_GIB = 30.0  # a program that fills memory says nothing meanwhile
-# earlyprintk shows what the kernel says before its console is up; the watchdogs would take
-# a busy host for a hung guest; printk.devkmsg lets init log without a rate limit.
 OPTIONS = (
-    "console=ttyS0 earlyprintk=ttyS0 panic=-1 printk.devkmsg=on nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
+    "console=ttyS0",
+    "earlyprintk=ttyS0",  # what the kernel says before its console is up
+    "panic=-1",  # reset at once, which ends QEMU
+    "printk.devkmsg=on",  # init logs without a rate limit
+    "nokaslr",  # an instruction pointer means something
+    *("nowatchdog", "rcupdate.rcu_cpu_stall_suppress=1"),  # they take a busy host for a hung guest
+    # what costs much under emulation, and has no bearing on memory hot-add
+    *("mitigations=off", "init_on_alloc=0", "cryptomgr.notests"),
 )
 
 
@@ -123,7 +129,7 @@ def describe_machine(request: BootRequest) -> Machine:
 def command_line(request: BootRequest) -> str:
     """The kernel's command line: ``mem=`` hides what is to be added later."""
     hidden = f"mem={request.scenario.machine.boot_memory // 1024}K"
-    return " ".join(word for word in (OPTIONS, hidden, request.append) if word)
+    return " ".join(word for word in (*OPTIONS, hidden, request.append) if word)
 
 
 class Run:
@@ -161,6 +167,8 @@ class Run:
             if tail.grew:
                 self._heard = time.monotonic()
             self._feed(lines)
+            if time.monotonic() - self._heard > UNFINISHED_SECONDS:
+                self._feed(tail.close())
             late = "" if ended else self._late()
         self._feed(tail.close())
         return late

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from hamkit.stage import Verdict
 HOST = "hamkit-host: "
 CHUNK = 1 << 16
 LONGEST_LINE = 1 << 13  # characters; a guest that prints no newline must not fill our memory
-QUOTED_LINES = 30
+QUOTED_LINES = 40
 CONTEXT_LINES = 5
 MOST_FAULTS = 8
 
@@ -103,7 +103,9 @@ class Fault:
 
     outcome: Outcome
     title: str
-    lines: list[str] = field(default_factory=list)
+    lines: list[str]
+    state: State
+    step: str
 
 
 CONTROL = re.compile(
@@ -196,13 +198,14 @@ class Judge:
         if self._faults:
             return self._of_faults()
         kind, words = self._ending
+        where = _where(self.state, self.step)
         if kind in ENDINGS:
-            detail = f"{ENDINGS[kind]} in state {self._where()}: {words}"
+            detail = f"{ENDINGS[kind]} in state {where}: {words}"
             return self._verdict(ENDINGS[kind], detail, (*self._recent, *self._notes))
         if self.state is State.DONE:
             return self._verdict(Outcome.PASS, "the guest ran its scenario to the end", ())
         how = words or "the log stops there"
-        detail = f"the run ended in state {self._where()}: {how}"
+        detail = f"the run ended in state {where}: {how}"
         return self._verdict(Outcome.EARLY_END, detail, (*self._recent, *self._notes))
 
     def _verdict(self, outcome: Outcome, detail: str, lines: Iterable[str]) -> ConsoleVerdict:
@@ -213,11 +216,8 @@ class Judge:
         worst = min(self._faults, key=lambda f: RANK[f.outcome])
         lines = first.lines if worst is first else [*first.lines, *worst.lines]
         before = "" if worst is first else f", after {first.outcome}: {first.title}"
-        detail = f"{worst.outcome} in state {self._where()}: {worst.title}{before}"
-        return self._verdict(worst.outcome, detail, (*lines, *self._notes))
-
-    def _where(self) -> str:
-        return f"{self.state} ({self.step})" if self.step and self.state is State.SCENARIO else self.state
+        detail = f"{worst.outcome} in state {_where(worst.state, worst.step)}: {worst.title}{before}"
+        return ConsoleVerdict(worst.outcome, worst.state, detail, (*lines, *self._notes), worst.step)
 
     def _host(self, words: str) -> None:
         kind, _, rest = words.partition(": ")
@@ -234,7 +234,8 @@ class Judge:
         if found := MILESTONE.match(message):
             name, kind, words = found.groups()
             if kind == "error":
-                self._begin(Fault(Outcome.INIT_ERROR, words, [line]), keep_open=False)
+                self._begin(Outcome.INIT_ERROR, words, [line])
+                self._open = None
             elif kind == "step":
                 self.step = f"step {words}"
             else:
@@ -245,15 +246,15 @@ class Judge:
             self._continue(line)
             self._open = None
         elif panic := PANIC.search(message):
-            self._begin(Fault(Outcome.PANIC, panic[0], [line]))
+            self._begin(Outcome.PANIC, self._title_of(panic[0]), [line])
         elif OOPS.match(message) and not self._inside(Outcome.OOPS, Outcome.PANIC):
-            self._begin(Fault(Outcome.OOPS, message, [line]))
+            self._begin(Outcome.OOPS, message, [line])
         elif self._open is not None:
             self._continue(line)
         elif WARNING.match(message):
-            self._begin(Fault(Outcome.WARNING, message, [line]))
+            self._begin(Outcome.WARNING, message, [line])
         elif TRACE.match(message):
-            self._begin(Fault(Outcome.WARNING, self._announcement(), [*self._recent, line]))
+            self._begin(Outcome.WARNING, self._announcement(), [*self._recent, line])
 
     def _announcement(self) -> str:
         """What led to a stack trace of a kind we do not know: allocation failure, UBSAN, sysfs, lockdep..."""
@@ -264,11 +265,16 @@ class Judge:
     def _inside(self, *outcomes: Outcome) -> bool:
         return self._open is not None and self._open.outcome in outcomes
 
-    def _begin(self, fault: Fault, keep_open: bool = True) -> None:
+    def _title_of(self, panic: str) -> str:
+        """The kernel's decompressor says what is wrong on a line of its own, then that it halts."""
+        halted = panic.endswith("System halted") and self._recent
+        return f"{self._recent[-1]}{panic}" if halted else panic
+
+    def _begin(self, outcome: Outcome, title: str, lines: list[str]) -> None:
+        self._open = Fault(outcome, title, lines, self.state, self.step)
         known = {f.outcome for f in self._faults}
-        if len(self._faults) < MOST_FAULTS or fault.outcome not in known:
-            self._faults.append(fault)
-        self._open = fault if keep_open else None
+        if len(self._faults) < MOST_FAULTS or outcome not in known:
+            self._faults.append(self._open)
 
     def _continue(self, line: str) -> None:
         if self._open is None:
@@ -276,6 +282,10 @@ class Judge:
         self._open.lines.append(line)
         if len(self._open.lines) >= QUOTED_LINES:
             self._open = None
+
+
+def _where(state: State, step: str) -> str:
+    return f"{state} ({step})" if step and state is State.SCENARIO else state
 
 
 def _message(line: str) -> str:
