@@ -54,6 +54,17 @@ def _told(json: bool) -> AbstractContextManager[None]:
     return show.told(json, _leave, lambda: doctoring.summary(doctoring.diagnose()))
 
 
+def _given(flag: str, value: str, example: str) -> str:
+    """The value of a flag that a task cannot do without. Raises UserError when it is empty."""
+    if not value:
+        raise UserError(f"--{flag} is not given", f"for example --{flag} {example}")
+    return value
+
+
+def _spec(distro: str) -> specs.Spec:
+    return specs.load(_given("distro", distro, "debian-12"))
+
+
 def _request(
     distro: str,
     flavour: str | None = None,
@@ -63,7 +74,7 @@ def _request(
     keep: bool = False,
 ) -> Request:
     return Request(
-        spec=specs.load(distro),
+        spec=_spec(distro),
         scenario=scenarios.load(Path(scenario) if scenario else None),
         flavour=flavour,
         testing=testing,
@@ -137,7 +148,9 @@ def specs_(_: Context, distro: str = "", json: bool = False) -> None:
 
 
 @task(help=_help("distro", "json", "dry_run", "renew"))
-def image(_: Context, distro: str, json: bool = False, dry_run: bool = False, renew: bool = False) -> None:
+def image(
+    _: Context, distro: str = "", json: bool = False, dry_run: bool = False, renew: bool = False
+) -> None:
     """The build image of a distribution: pulled or bootstrapped base, toolchain, kernels."""
     with _told(json):
         pipeline = Pipeline(_request(distro, renew=renew), Reporter())
@@ -150,7 +163,12 @@ def image(_: Context, distro: str, json: bool = False, dry_run: bool = False, re
 
 @task(help=_help("distro", "out", "json", "dry_run", "renew"))
 def srpm(
-    _: Context, distro: str, out: str = "", json: bool = False, dry_run: bool = False, renew: bool = False
+    _: Context,
+    distro: str = "",
+    out: str = "",
+    json: bool = False,
+    dry_run: bool = False,
+    renew: bool = False,
 ) -> None:
     """The HAM source RPM in a distribution's dialect, built by its own rpmbuild."""
     with _told(json):
@@ -166,10 +184,10 @@ def srpm(
     help={"srpm": "package file, source or binary", "sarif": "file for the findings as SARIF"}
     | _help("distro", "json")
 )
-def check(_: Context, srpm: str, distro: str, sarif: str = "", json: bool = False) -> None:
+def check(_: Context, srpm: str = "", distro: str = "", sarif: str = "", json: bool = False) -> None:
     """Compatibility of a package with a distribution's rpm (exit 1 when it does not fit)."""
     with _told(json):
-        result = rpm.check(rpm.CheckRequest(Path(srpm), specs.load(distro)), Reporter())
+        result = rpm.check(rpm.CheckRequest(Path(_given("srpm", srpm, "FILE")), _spec(distro)), Reporter())
         if sarif:
             write_whole(Path(sarif), rpm.as_sarif(result, Path(srpm)))
         if json:
@@ -184,7 +202,7 @@ def check(_: Context, srpm: str, distro: str, sarif: str = "", json: bool = Fals
 @task(help=_help("distro", "out", "testing", "json", "dry_run", "renew", "keep"))
 def build(
     _: Context,
-    distro: str,
+    distro: str = "",
     out: str = "",
     testing: bool = False,
     json: bool = False,
@@ -205,7 +223,7 @@ def build(
 @task(help=_help("distro", "flavour", "scenario", "testing", "json", "dry_run", "renew", "keep"))
 def boot(
     _: Context,
-    distro: str,
+    distro: str = "",
     flavour: str = "",
     scenario: str = "",
     testing: bool = False,
@@ -240,10 +258,10 @@ def boot(
 
 
 @task(help={"console": "console log of any run, whole or cut short"} | _help("json"))
-def judge(_: Context, console: str, json: bool = False) -> None:
+def judge(_: Context, console: str = "", json: bool = False) -> None:
     """Judge a console log again: how far the boot came, and what stopped it."""
     with _told(json):
-        verdict = judge_log(Path(console))
+        verdict = judge_log(Path(_given("console", console, "FILE")))
         if json:
             show.as_json(verdict)
         else:
@@ -268,7 +286,7 @@ def model(_: Context, scenario: str = "", json: bool = False) -> None:
 @task(help=_help("distro", "flavour", "scenario", "out", "json", "dry_run", "renew", "keep"))
 def release(
     _: Context,
-    distro: str,
+    distro: str = "",
     flavour: str = "",
     scenario: str = "",
     out: str = "",
@@ -297,17 +315,17 @@ def release(
 
 
 @task(help=_help("distro"))
-def shell(_: Context, distro: str) -> None:
+def shell(_: Context, distro: str = "") -> None:
     """A shell in the build image of the last (failed) run, its input files in /job/in."""
     with _told(False):
-        specs.load(distro)
+        _spec(distro)
         status = lastjob.shell(distro, Engine.connect())
         if status:
             raise _leave(status)
 
 
 @task(help={"rounds": "boots of each kind"} | _help("distro", "flavour", "json"))
-def bench(_: Context, distro: str, flavour: str = "", rounds: int = 3, json: bool = False) -> None:
+def bench(_: Context, distro: str = "", flavour: str = "", rounds: int = 3, json: bool = False) -> None:
     """The boot stage against a bare QEMU boot of the same kernel, as a ratio in one run."""
     with _told(json):
         if rounds < 1:

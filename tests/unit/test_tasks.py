@@ -1,0 +1,133 @@
+"""The tasks as people and scripts call them: help, JSON, one line for a mistake, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hamkit.files import project_root
+
+TASKS = ("doctor", "specs", "image", "srpm", "check", "build", "boot", "judge", "model") + (
+    ("release", "shell", "bench", "test", "lint", "clean")
+)
+    "doctor",
+    "specs",
+    "image",
+    "srpm",
+    "check",
+    "build",
+    "boot",
+    "judge",
+    "model",
+    "release",
+    "shell",
+    "bench",
+    "test",
+    "lint",
+    "clean",
+]
+ACTING = ["image", "srpm", "build", "boot", "release"]
+
+
+def invoke(*words: str, cache: Path | None = None, engine: str = "unix:///nowhere/docker.sock") -> Any:
+    env = os.environ | {"DOCKER_HOST": engine} | ({"HAM_CACHE": str(cache)} if cache else {})
+    command = [sys.executable, "-m", "invoke", "--search-root", str(project_root()), *words]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_every_task_is_there_and_says_what_it_does() -> None:
+    done = invoke("--list", "--list-format=json")
+    found = {t["name"]: t["help"] for t in json.loads(done.stdout)["tasks"]}
+    assert set(TASKS) <= set(found)
+    assert all(text and text.endswith(".") for text in found.values())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_flag_has_help(task: str) -> None:
+    done = invoke("--help", task)
+    assert done.returncode == 0
+    lines = done.stdout.split("Options:")[1].splitlines()
+    flags = [i for i, line in enumerate(lines) if line.strip().startswith("-")]
+    for i in flags:
+        shown = lines[i].split("  ", 3)[-1].strip()
+        assert len(shown.split()) > 1 or lines[i + 1].strip(), f"{task}: {lines[i]}"
+
+
+def test_specs_as_table_and_json() -> None:
+    assert "debian-12" in invoke("specs").stdout
+    every = json.loads(invoke("specs", "--json").stdout)
+    assert [s["distribution"]["name"] for s in every][:2] == ["debian-11", "debian-12"]
+    one = json.loads(invoke("specs", "--distro", "debian-12", "--json").stdout)
+    assert one["rpm"]["version"] == "4.18.0"
+
+
+def test_model_as_table_and_json() -> None:
+    assert "ENABLED" in invoke("model").stdout
+    assert json.loads(invoke("model", "--json").stdout)["scenario"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (("specs", "--distro", "debian-1"), 2, "no distribution is called 'debian-1'"),
+        (("release", "--distro", "nope"), 2, "no distribution is called 'nope'"),
+        (("model", "--scenario", "/nowhere.toml"), 2, "/nowhere.toml"),
+        (("check", "--srpm", "/nowhere.rpm", "--distro", "debian-12"), 2, "/nowhere.rpm"),
+        (("judge", "--console", "/nowhere.log"), 2, "/nowhere.log"),
+        (("release",), 2, "--distro is not given"),
+        (("check", "--distro", "debian-12"), 2, "--srpm is not given"),
+        (("judge",), 2, "--console is not given"),
+        (("bench", "--distro", "debian-12", "--rounds", "0"), 2, "measures nothing"),
+        (("test", "--gate", "no-such"), 2, "no gate is called"),
+        (("image", "--distro", "debian-12"), 3, "no Docker Engine answers"),
+        (("shell", "--distro", "debian-12"), 3, "no Docker Engine answers"),
+        (("release", "--distro", "debian-12", "--dry-run"), 3, "no Docker Engine answers"),
+    ],
+)
+def test_mistake_or_missing_need_is_one_clear_message(
+    words: tuple[str, ...], code: int, text: str, tmp_path: Path
+) -> None:
+    done = invoke(*words, cache=tmp_path)
+    assert done.returncode == code
+    assert [line for line in done.stderr.splitlines() if line.startswith("hamkit: ") and text in line]
+    assert "Traceback" not in done.stderr
+    if code == 3:
+        assert "Still work: " in done.stderr
+
+
+def test_scenario_mistakes_come_all_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text('[scenario]\nname = "x"\n[machine]\nmemory = "1Q"\nboot_memory = 5\n')
+    done = invoke("model", "--scenario", str(path))
+    assert done.returncode == 2
+    assert "machine.memory" in done.stderr
+    assert "machine.boot_memory" in done.stderr
+
+
+def test_error_as_json() -> None:
+    done = invoke("specs", "--distro", "x", "--json")
+    assert done.returncode == 2
+    said = json.loads(done.stdout)
+    assert said["exit_code"] == 2
+    assert "no distribution" in said["error"]
+
+
+def test_clean_shows_first_and_spares_kernels_of_the_user(tmp_path: Path) -> None:
+    for name in ("kernels/linux-2.4.13", "toolchains/gcc", "srpm/x", "runs/debian-12"):
+        (tmp_path / name).mkdir(parents=True)
+    shown = json.loads(invoke("clean", "--dry-run", "--json", cache=tmp_path).stdout)
+    assert {Path(p).name for p in shown["folders"]} >= {"srpm", "runs"}
+    assert (tmp_path / "srpm").exists()
+    assert invoke("clean", cache=tmp_path).returncode == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["kernels", "toolchains"]
+
+
+@pytest.mark.parametrize("task", ACTING)
+def test_tasks_that_act_can_show_their_plan(task: str) -> None:
+    assert "--dry-run" in invoke("--help", task).stdout or "-n, --dry-run" in invoke("--help", task).stdout
