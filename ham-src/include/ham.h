@@ -135,6 +135,9 @@ HAM_ASSERT(add, sizeof(struct ham_add) == 32);
  * Return: 0, or a negative errno
  */
 int ham_hot_add(__u64 start, __u64 size, __u8 attr);
+
+/* What an MHP driver keeps it in. */
+typedef int (*ham_interface_t)(__u64 start, __u64 size, __u8 attr);
 #endif
 
 #endif /* _HAM_H */

@@ -120,9 +120,9 @@ static int mhp_sim_parse(const char *text, struct mhp_sim_range *range)
 }
 
 /* Either module may load first: HAM is loaded now if it is not there yet */
-static typeof(ham_hot_add) *mhp_sim_get_ham(void)
+static ham_interface_t mhp_sim_get_ham(void)
 {
-	typeof(ham_hot_add) *hot_add = symbol_get(ham_hot_add);
+	ham_interface_t hot_add = symbol_get(ham_hot_add);
 
 	if (!hot_add) {
 		request_module("ham");
@@ -131,7 +131,7 @@ static typeof(ham_hot_add) *mhp_sim_get_ham(void)
 	return hot_add;
 }
 
-static void mhp_sim_report(typeof(ham_hot_add) *hot_add,
+static void mhp_sim_report(ham_interface_t hot_add,
 			   const struct mhp_sim_range *range)
 {
 	u64 last = range->start + range->size - 1;
@@ -147,7 +147,7 @@ static void mhp_sim_report(typeof(ham_hot_add) *hot_add,
 static int __init mhp_sim_init(void)
 {
 	struct mhp_sim_range parsed[MHP_SIM_MAX];
-	typeof(ham_hot_add) *hot_add;
+	ham_interface_t hot_add;
 	unsigned int i;
 
 	for (i = 0; i < nr_ranges; i++) {
