@@ -20,10 +20,10 @@ REGISTRY = re.compile(
     r"(?:\.[a-z0-9-]+)*\.(?:org|com|net|io|dev)\b"
 )
 HOME = re.compile(r"(?<![\w$}.])/(?:home|Users)/[A-Za-z][\w.-]*/")
-SHELL = re.compile(rb"#! *\S*(?:/|env +)(?:ba|da|a)?sh\b")
+SHELL = re.compile(rb"#! *\S*[/ ](?:ba|da|a)?sh\b")
 CAPTURED = "tests/data"  # other programs' words
 COLUMNS = ("check", "verdict", "seconds", "found")
-UNLISTED = re.compile(r"(?:^|/)(?:\.git|\.venv|dist|\.?[^/]*_cache(?:__)?|\.hypothesis|[^/]+\.egg-info)/")
+UNLISTED = re.compile(r"(?:^|/)(?:\.git|\.venv|dist|[^/]*cache(?:__)?|\.hypothesis|[^/]+\.egg-info)/")
 
 
 @dataclass(frozen=True)
