@@ -13,24 +13,9 @@ import pytest
 
 from hamkit.files import project_root
 
-TASKS = ("doctor", "specs", "image", "srpm", "check", "build", "boot", "judge", "model") + (
-    ("release", "shell", "bench", "test", "lint", "clean")
-)
-    "doctor",
-    "specs",
-    "image",
-    "srpm",
-    "check",
-    "build",
-    "boot",
-    "judge",
-    "model",
-    "release",
-    "shell",
-    "bench",
-    "test",
-    "lint",
-    "clean",
+TASKS = [
+    *("doctor", "specs", "image", "srpm", "check", "build", "boot", "judge"),
+    *("model", "release", "shell", "bench", "test", "lint", "clean"),
 ]
 ACTING = ["image", "srpm", "build", "boot", "release"]
 
