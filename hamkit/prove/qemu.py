@@ -7,6 +7,7 @@ Software emulation only: what is measured and proven must not depend on the host
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import subprocess
@@ -29,6 +30,9 @@ ANSWER_SECONDS = 5.0
 LONGEST_PARENT = 70
 TICK = 0.02  # seconds between looks for the control socket
 REGISTERS = re.compile(r"\b(RIP|EIP|CPL|HLT)=([0-9a-fA-F]+)")
+
+# What its client would log on standard error is told by our own errors and verdicts.
+logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,8 @@ class Session:
         self._runner.run(self._drain())
 
     async def _try(self, control: Path) -> bool:
+        if not control.exists():
+            return False
         try:
             await self._client.connect(os.fspath(control))
         except (OSError, ConnectError):
