@@ -1,0 +1,43 @@
+"""The probes, in the order in which facts are shown; what follows from facts, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from hamkit.kernel.probes import i386, pages, reclaim, toolchain, zones
+from hamkit.kernel.probing import Value
+
+Check = Callable[[Mapping[str, Value]], str]
+
+PROBES = (*pages.PROBES, *zones.PROBES, *reclaim.PROBES, *i386.PROBES, *toolchain.PROBES)
+
+
+def _mixed_zone(facts: Mapping[str, Value]) -> str:
+    if facts.get("page_zone") == "zone_table" and not facts.get("zone_table_size"):
+        return "mm/page_alloc.c: pages name their zone by an index, but zone_table is defined elsewhere"
+    return ""
+
+
+def _split_4g(facts: Mapping[str, Value]) -> str:
+    if facts.get("split_4g"):
+        return "keep CONFIG_X86_4G off: HAM's window assumes that user and kernel share page tables"
+    return ""
+
+
+def _pae_loses_data(facts: Mapping[str, Value]) -> str:
+    if facts.get("pae_top_level") == "empty_page":
+        return (
+            "with PAE (HIGHMEM64G) the stock kernel loses user data even at 2 GB: use and test HIGHMEM4G "
+            "(seen on every tree whose unused top-level entries share an empty page; cause not traced)"
+        )
+    return ""
+
+
+def _highpte(facts: Mapping[str, Value]) -> str:
+    if facts.get("highpte_forced"):
+        return "the stock kernel hangs with RAM above 4 GB while CONFIG_HIGHPTE is forced on: keep RAM below"
+    return ""
+
+
+REASONS: tuple[Check, ...] = (_mixed_zone,)
+CAVEATS: tuple[Check, ...] = (_pae_loses_data, _highpte, _split_4g)
