@@ -18,6 +18,7 @@ import pytest
 from hamkit.files import project_root
 from hamkit.run import SYSTEM_PATH, Completed, run, spawn
 
+pytestmark = pytest.mark.xdist_group("bootstrap")  # one environment is made for all of them
 WHEEL = "invoke-1.0-py3-none-any.whl"
 PROGRAM = """#!python
 import os, sys
