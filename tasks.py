@@ -334,9 +334,13 @@ def bench(_: Context, distro: str = "", flavour: str = "", rounds: int = 3, json
         with pipeline.locked():
             measured = benching.boot_ratio(pipeline.boot_request, rounds, pipeline.progress)
         if json:
-            show.as_json(measured)
+            show.as_json(measured.facts())
         else:
-            show.table(f"boot of {distro}", measured.COLUMNS, measured.rows())
+            pairs = zip(measured.bare, measured.stage, strict=True)
+            lines = [(number, *pair) for number, pair in enumerate(pairs, 1)]
+            medians = ("median", measured.bare_median, measured.stage_median)
+            show.table(f"boot of {distro}, seconds", ("round", "bare", "stage"), [*lines, medians])
+            print(f"ratio {measured.ratio:.3f}")
 
 
 @task(help={"gate": "only this one of ci/gates: lint, unit, real", "select": "pytest's -k expression"})
