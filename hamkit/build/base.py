@@ -54,7 +54,7 @@ def _bootstrap(spec: Spec, engine: Engine, epoch: int, log: Path) -> Base:
             run(
                 ["mmdebstrap", "--variant=minbase", "--format=tar", *options, spec.image.suite, tar],
                 package="mmdebstrap",
-                env={"TMPDIR": os.fspath(work), "SOURCE_DATE_EPOCH": str(epoch)},
+                env={"SOURCE_DATE_EPOCH": str(epoch)} | _workplace(work),
                 log=log,
                 timeout=BOOTSTRAP_SECONDS,
             )
@@ -68,6 +68,11 @@ def _bootstrap(spec: Spec, engine: Engine, epoch: int, log: Path) -> Base:
             raise Failure("mmdebstrap wrote no root file system", f"log: {log}")
         labels = {LABEL: "base", f"{LABEL}.origin": origin}
         return Base(engine.import_rootfs(tar, _name(spec), labels), origin)
+
+
+def _workplace(work: Path) -> dict[str, str]:
+    """As root mmdebstrap works where leftovers are swept; a user's namespace cannot enter that folder."""
+    return {"TMPDIR": os.fspath(work)} if os.geteuid() == 0 else {}
 
 
 def _name(spec: Spec) -> str:
