@@ -1,0 +1,222 @@
+"""A 2.4 kernel from a tree: configured, built in a copy, kept in the cache under the digest of its inputs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from filelock import FileLock
+
+from hamkit.build.kernel24.toolchain import Toolchain, refused_flags
+from hamkit.build.kernel24.workspace import (
+    PREFIX,
+    copy_tree,
+    environment,
+    make_tools,
+    tools_digest_text,
+)
+from hamkit.errors import Failure
+from hamkit.files import cache_root, folder_whole, scratch_folder, sha256_text, write_whole
+from hamkit.kernel.config import Config, Difference, known_options, parse
+from hamkit.kernel.csource import ENCODING
+from hamkit.kernel.source import KernelSource
+from hamkit.progress import Progress, Step
+from hamkit.render.environment import render
+from hamkit.run import run
+from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
+
+BASE = "config24/base.config.j2"
+BZIMAGE = "arch/i386/boot/bzImage"
+ANSWERS = b"\n" * 10_000  # to every question that oldconfig asks, its default
+FAULT = re.compile(r"(?m)^(?!.*\bwarning: ).*(?:\b[Ee]rror\b[: ]|undefined reference|No rule to make).*$")
+QUOTED = 6
+
+Highmem = Literal["none", "4G", "64G"]
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """What kernel to make of a tree. ``options`` (CONFIG_ name to y, m, n, number or quoted string) come
+    on top of hamkit's own; ``tolerated`` may come out otherwise."""
+
+    highmem: Highmem = "64G"
+    smp: bool = False
+    modules: bool = True
+    options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def requested(self) -> Config:
+        """The configuration to ask for."""
+        words = {"highmem": self.highmem, "smp": self.smp, "modules": self.modules}
+        return parse(render(BASE, words), BASE).merged(Config(self.options))
+
+
+@dataclass(frozen=True)
+class KernelRequest:
+    """``jobs``: processes at a time; ``renew`` builds even when the cache holds the result."""
+
+    source: KernelSource
+    toolchain: Toolchain
+    flavour: Flavour = field(default_factory=Flavour)
+    jobs: int = 0
+    renew: bool = False
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The results, in the cache: ``modules`` and ``include`` are folders (modules perhaps empty)."""
+
+    folder: Path
+    stage: StageResult
+
+    @property
+    def image(self) -> Path:
+        return self.folder / "bzImage"
+
+    @property
+    def vmlinux(self) -> Path:
+        return self.folder / "vmlinux"
+
+    @property
+    def system_map(self) -> Path:
+        return self.folder / "System.map"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config"
+
+    @property
+    def modules(self) -> Path:
+        return self.folder / "modules"
+
+    @property
+    def include(self) -> Path:
+        """The configured headers, for modules built outside the tree."""
+        return self.folder / "include"
+
+
+def build_kernel(request: KernelRequest, progress: Progress) -> Kernel:
+    """Build, or take from the cache.
+
+    Raises Failure with the first faults of the compiler, or naming the options of the flavour that the
+    tree did not take.
+    """
+    watch, folder = Stopwatch(), kernel_folder(request)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        cached = folder.is_dir() and not request.renew
+        if not cached:
+            with (
+                progress.step(f"build {request.source.root.name}") as step,
+                scratch_folder("kernel24") as work,
+                folder_whole(folder) as out,
+            ):
+                Building(request, work, out, step).go()
+    return Kernel(folder, _stage(request, folder, watch.seconds, cached))
+
+
+def kernel_folder(request: KernelRequest) -> Path:
+    """Where the results of these inputs lie."""
+    asked = request.flavour.requested().text()
+    key = sha256_text(request.source.digest, asked, request.toolchain.digest, tools_digest_text())
+    return cache_root() / "kernels24" / key
+
+
+class Building:
+    """One build in a work folder, with its results put into another."""
+
+    def __init__(self, request: KernelRequest, work: Path, out: Path, step: Step) -> None:
+        self._request, self._out, self._step = request, out, step
+        self._tree, self._tools = work.resolve() / "linux", work.resolve() / "tools"
+        self._log = cache_root() / "logs" / f"kernel24-{request.source.root.name}.log"
+        self._environment: dict[str, str] = {}
+
+    def go(self) -> None:
+        self._step.note("copy")
+        write_whole(self._log, "")
+        copy_tree(self._request.source.root, self._tree)
+        make_tools(self._tools, self._request.toolchain)
+        dropped = refused_flags(self._request.toolchain, self._tree)
+        self._environment = environment(self._tools, self._tree, self._request.toolchain, dropped)
+        effective = self._configure()
+        self._make("dep")
+        self._make("bzImage", self._jobs())
+        if "m" in effective.options.values():
+            self._make("modules", self._jobs())
+            install = [f"INSTALL_MOD_PATH={self._tree}/ham-modules", "DEPMOD=/bin/true"]
+            self._make("modules_install", *install)
+        self._keep()
+
+    def _configure(self) -> Config:
+        asked = self._request.flavour.requested()
+        write_whole(self._tree / ".config", asked.text())
+        self._make("oldconfig", data=ANSWERS)
+        effective = parse((self._tree / ".config").read_text(encoding=ENCODING), ".config")
+        missed = asked.differences(effective, known_options(self._tree))
+        wanted = [item for item in missed if item.known or item.name in self._request.flavour.options]
+        if wanted:
+            raise Failure(
+                f"{self._request.source.root.name} does not take the configuration: {_words(wanted)}",
+                "an option may depend on another one, or the tree may not be the patched one",
+            )
+        return effective
+
+    def _jobs(self) -> str:
+        return f"-j{self._request.jobs or os.cpu_count() or 1}"
+
+    def _make(self, target: str, *more: str, data: bytes | None = None) -> None:
+        self._step.note(f"make {target}")
+        words = ("ARCH=i386", f"CROSS_COMPILE={PREFIX}", "HOSTCC=gcc", "SHELL=/bin/bash", *more)
+        argv = ["make", *words, "CONFIG_SHELL=/bin/bash", target]
+        done = run(
+            argv,
+            package="make",
+            env=self._environment,
+            cwd=self._tree,
+            data=data,
+            log=self._log,
+            timeout=3600,
+            check=False,
+        )
+        if done.returncode != 0:
+            faults = FAULT.findall(done.stderr) or done.stderr.splitlines()[-QUOTED:]
+            raise Failure(f"make {target} failed: {'; '.join(faults[:QUOTED])}", f"whole log: {self._log}")
+
+    def _keep(self) -> None:
+        shutil.copy2(self._tree / BZIMAGE, self._out / "bzImage")
+        for name, kept in (("vmlinux", "vmlinux"), ("System.map", "System.map"), (".config", "config")):
+            shutil.copy2(self._tree / name, self._out / kept)
+        (self._out / "modules").mkdir()
+        installed = self._tree / "ham-modules" / "lib" / "modules"
+        for path in sorted(installed.glob("*/kernel/**/*.o")):
+            shutil.copy2(path, self._out / "modules" / path.name)
+        shutil.copytree(self._tree / "include", self._out / "include", symlinks=True)
+        shims = self._tools / "shims"
+        write_whole(self._out / "shims", shims.read_text() if shims.is_file() else "")
+
+
+def _words(items: list[Difference]) -> str:
+    return "; ".join(str(item) for item in items)
+
+
+def _stage(request: KernelRequest, folder: Path, seconds: float, cached: bool) -> StageResult:
+    shims = (folder / "shims").read_text().split()
+    return StageResult(
+        "kernel",
+        Verdict.PASS,
+        seconds,
+        f"{request.source.root.name}, {request.toolchain.name}",
+        inputs={
+            "tree": f"sha256:{request.source.digest}",
+            "config": f"sha256:{sha256_text(request.flavour.requested().text())}",
+            "toolchain": f"sha256:{request.toolchain.digest}",
+        },
+        outputs=tuple(Artifact.of(folder / name) for name in ("bzImage", "vmlinux", "System.map", "config")),
+        facts={"compiler": request.toolchain.version, "shims": shims, "segment": request.toolchain.segment},
+        cached=cached,
+    )

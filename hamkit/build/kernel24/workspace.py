@@ -1,0 +1,113 @@
+"""The copy of a tree that is built in, and the tools that its makefiles meet there."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from hamkit.build.kernel24.toolchain import Toolchain
+from hamkit.files import project_root
+from hamkit.run import SYSTEM_PATH, run
+
+TOOLS = project_root() / "templates" / "config24" / "tools"
+STAMPS = ("date", "whoami", "hostname", "dnsdomainname", "domainname")
+PREFIX = "i386-"
+BINARY = (b"\x7fELF", b"!<arch>\n")
+# Made by an earlier configuration or build; stale ones break the next.
+MADE = (
+    ".config",
+    ".config.old",
+    ".version",
+    ".name",
+    ".depend",
+    ".hdepend",
+    "vmlinux",
+    "System.map",
+    "include/asm",
+    "include/config",
+    "include/linux/autoconf.h",
+    "include/linux/compile.h",
+    "include/linux/modules",
+    "include/linux/modversions.h",
+    "include/linux/version.h",
+)
+EPOCH = 1003881600  # the day of 2.4.13: the moment that every kernel says it was built at
+
+
+def copy_tree(root: Path, target: Path) -> None:
+    """Copy what an i386 build reads: no documentation, no other architectures, nothing built before."""
+    for source in _wanted(root):
+        place = target / source.relative_to(root)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        run(["cp", "-a", "--reflink=auto", "--no-preserve=ownership", source, place.parent])
+    for name in MADE:
+        _remove(target / name)
+    for path in target.rglob("*"):
+        if path.suffix in (".o", ".a", ".flags") or path.name == ".depend" or _is_binary(path):
+            _remove(path)
+
+
+def _wanted(root: Path) -> Iterator[Path]:
+    for path in sorted(root.iterdir()):
+        if path.name == "arch":
+            yield path / "i386"
+        elif path.name == "include":
+            for below in sorted(path.iterdir()):
+                if not below.name.startswith("asm-") or below.name in ("asm-i386", "asm-generic"):
+                    yield below
+        elif path.name not in ("Documentation", ".git"):
+            yield path
+
+
+def _is_binary(path: Path) -> bool:
+    """Whether a file is a program, an object or a library: what no source holds."""
+    if path.is_symlink() or not path.is_file() or path.suffix in (".c", ".h", ".S"):
+        return False
+    with path.open("rb") as stream:
+        return stream.read(8).startswith(BINARY)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif path.is_file() or path.is_symlink():
+        path.unlink()
+
+
+def make_tools(folder: Path, toolchain: Toolchain) -> None:
+    """Fill a folder with the programs that go first on the path: compiler, binutils, and pinned stamps."""
+    gnu = folder / "gnu"
+    gnu.mkdir(parents=True)
+    for name in ("as", "ld"):
+        shutil.copy2(TOOLS / name, gnu / name)
+        shutil.copy2(TOOLS / name, folder / f"{PREFIX}{name}")
+    shutil.copy2(TOOLS / "cc", folder / f"{PREFIX}gcc")
+    shutil.copy2(TOOLS / "gzip", folder / "gzip")
+    for name in STAMPS:
+        shutil.copy2(TOOLS / "stamp", folder / name)
+    for name, path in toolchain.binutils:
+        (folder / f"{PREFIX}{name}").symlink_to(path)
+
+
+def environment(tools: Path, tree: Path, toolchain: Toolchain, dropped: tuple[str, ...]) -> dict[str, str]:
+    """What the tools and the makefiles read from the environment."""
+    return {
+        "PATH": f"{tools}:{SYSTEM_PATH}",
+        "LC_ALL": "C",
+        "SOURCE_DATE_EPOCH": str(EPOCH),
+        "HAM_TOOLS": str(tools),
+        "HAM_TOP": str(tree),
+        "HAM_CC": str(toolchain.cc),
+        "HAM_AS": str(toolchain.assembler),
+        "HAM_AS_FLAGS": toolchain.assembler_flags,
+        "HAM_LD": str(toolchain.linker),
+        "HAM_SEGMENT": "yes" if toolchain.segment else "",
+        "HAM_DROP": " ".join(dropped),
+        "HAM_SHIMS": str(tools / "shims"),
+    }
+
+
+def tools_digest_text() -> str:
+    """All of the tools' text, for the key of a build."""
+    return "".join(path.read_text(encoding="utf-8") for path in sorted(TOOLS.iterdir()))
