@@ -261,6 +261,7 @@ OPERATIONS: st.SearchStrategy[list[Command]] = st.lists(
         st.just(("count",)),
         on_span("online"),
         on_span("offline"),
+        on_span("boot"),
         st.sampled_from([("auto", 0), ("auto", 1)]),
         st.tuples(st.just("fail"), st.integers(1, 3), st.sampled_from([errno.ENOMEM, errno.EBUSY])),
         st.sampled_from([("failundo", 0), ("failundo", errno.EBUSY)]),
@@ -409,6 +410,14 @@ def test_failed_range_that_became_known_is_settled_by_retry(drive: Drive) -> Non
     assert status(lines) == ["0-1f rw ENABLED"]
 
 
+def test_failed_range_is_not_settled_by_success_over_a_part_that_is_known(drive: Drive) -> None:
+    lines = drive(
+        [("fail", 1, errno.ENOMEM), ("add", 0, 64, RW), ("boot", 0, 32), ("add", 0, 32, RW), ("status",)]
+    )
+    assert codes(lines) == [-errno.ENOMEM, 0]
+    assert status(lines) == ["0-3f rw FAILED"]
+
+
 def test_retry_reports_the_first_error_and_tries_all(drive: Drive) -> None:
     lines = drive(
         [
@@ -510,12 +519,12 @@ def test_full_table_still_retries(drive: Drive) -> None:
             *stripes(MAX_RANGES),
             ("fail", MAX_RANGES, errno.ENOMEM),
             ("add", 0, whole, RW),
-            ("add", 0, BLOCK, RW),
+            ("add", 0, 5 * BLOCK, RW),
             ("count",),
         ]
     )
     assert codes(lines) == [-errno.ENOMEM, 0]
-    assert lines[-1] == f"count {MAX_RANGES} 0 1 {MAX_RANGES - 1}"
+    assert lines[-1] == f"count {MAX_RANGES} 0 3 {MAX_RANGES - 3}"
 
 
 def test_request_of_too_many_pieces_adds_none(drive: Drive) -> None:
