@@ -34,7 +34,7 @@ OPTIONS = (
     "nokaslr",  # an instruction pointer means something
     *("nowatchdog", "rcupdate.rcu_cpu_stall_suppress=1"),  # they take a busy host for a hung guest
     # what costs much under emulation, and has no bearing on memory hot-add
-    *("mitigations=off", "init_on_alloc=0", "cryptomgr.notests"),
+    *("mitigations=off", "init_on_alloc=0", "cryptomgr.notests", "rcupdate.rcu_expedited=1"),
 )
 
 
@@ -127,9 +127,13 @@ def describe_machine(request: BootRequest) -> Machine:
 
 
 def command_line(request: BootRequest) -> str:
-    """The kernel's command line: ``mem=`` hides what is to be added later."""
-    hidden = f"mem={request.scenario.machine.boot_memory // 1024}K"
-    return " ".join(word for word in (*OPTIONS, hidden, request.append) if word)
+    """The kernel's command line."""
+    return " ".join(word for word in (*OPTIONS, hidden_memory(request), request.append) if word)
+
+
+def hidden_memory(request: BootRequest) -> str:
+    """The kernel option that hides the memory that is to be added later."""
+    return f"mem={request.scenario.machine.boot_memory // 1024}K"
 
 
 class Run:

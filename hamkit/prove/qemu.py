@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import re
+import select
 import subprocess
 import tempfile
 import time
@@ -79,6 +80,7 @@ class Session:
     ) -> None:
         self.argv = argv
         self._process, self._runner = process, runner
+        self._pidfd = os.pidfd_open(process.pid)
         self._client = QMPClient("hamkit")
         self._shutdown = EventListener("SHUTDOWN")
         self._client.register_listener(self._shutdown)
@@ -90,11 +92,8 @@ class Session:
 
     def wait(self, seconds: float) -> bool:
         """Let the machine run for a while; True as soon as QEMU has ended."""
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+        select.select([self._pidfd], [], [], seconds)
+        return self.returncode is not None
 
     def shutdown_reason(self) -> str:
         """Why the ended machine stopped, in QEMU's words (``guest-reset``...), or nothing."""
@@ -120,6 +119,7 @@ class Session:
     def close(self) -> None:
         """Let go of the connection; the machine is ended by ``session``."""
         self._runner.run(self._drain())
+        os.close(self._pidfd)
 
     async def _try(self, control: Path) -> bool:
         if not control.exists():
@@ -158,8 +158,8 @@ def session(machine: Machine, log: Path) -> Iterator[Session]:
         argv = machine.argv(control)
         with spawn(argv, package=PACKAGE, stdout=out.fileno()) as process:
             running = Session(argv, process, runner)
-            running.connect(control)
             try:
+                running.connect(control)
                 yield running
             finally:
                 running.close()

@@ -20,6 +20,7 @@ from hamkit.errors import UserError
 from hamkit.model.scenario import AddStep, Machine, Scenario, UseStep
 from hamkit.pipeline import Pipeline
 from hamkit.progress import Quiet
+from hamkit.prove.bench import boot_ratio
 from hamkit.prove.boot import BootRequest, boot
 from hamkit.prove.console import Limits, Outcome, State, judge
 from hamkit.prove.report import parse_report
@@ -174,6 +175,14 @@ def test_killed_hamkit_leaves_no_qemu_and_a_log_that_can_be_judged(request12: Bo
     assert (found.outcome, found.state) == (Outcome.EARLY_END, State.KERNEL)
     again = boot(request12, Quiet())
     assert again.console.outcome is Outcome.PASS
+
+
+def test_boot_ratio_measures_each_way_in_every_round(request12: BootRequest) -> None:
+    found = boot_ratio(request12, 1, Quiet())
+    assert [len(found.plain), len(found.alike), len(found.stage)] == [1, 1, 1]
+    assert found.to_plain == found.stage[0] / found.plain[0]
+    assert found.to_alike == found.stage[0] / found.alike[0]
+    assert "reboot: Power down" in (request12.out / "bare" / "console.log").read_text(errors="replace")
 
 
 def _booting(out: Path) -> bool:
