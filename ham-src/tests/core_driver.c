@@ -6,7 +6,7 @@
  *
  * Numbers are hexadecimal.
  *
- * boot START END		RAM that is known and online from the beginning
+ * boot START END		RAM that somebody else integrated, online
  * hole START END		no RAM: integrating it fails with ENODEV
  * reserved START END		a device: integrating it fails with EEXIST
  * auto 0|1			is what gets integrated brought online at once?
@@ -321,6 +321,7 @@ static void command_change(const char *name, ham_u64 start, ham_u64 end)
 	if (!strcmp(name, "boot")) {
 		set(known, start, end, 1);
 		set(online, start, end, 1);
+		ham_core_refresh(&core, start, end);
 	} else if (!strcmp(name, "hole")) {
 		set(hole, start, end, 1);
 	} else if (!strcmp(name, "reserved")) {
