@@ -29,10 +29,11 @@ BROKEN = (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, OSError, Value
 
 
 class Bounded(io.RawIOBase):
-    """A stream that refuses to give more than LARGEST bytes."""
+    """A stream that refuses to give more than LARGEST bytes; ``given`` counts them."""
 
     def __init__(self, stream: IO[bytes], name: str) -> None:
-        self._stream, self._name, self._left = stream, name, LARGEST
+        self._stream, self._name = stream, name
+        self.given = 0
 
     def readable(self) -> bool:
         return True
@@ -40,8 +41,8 @@ class Bounded(io.RawIOBase):
     def readinto(self, buffer: Buffer) -> int:
         view = memoryview(buffer).cast("B")
         chunk = self._stream.read(len(view))
-        self._left -= len(chunk)
-        if self._left < 0:
+        self.given += len(chunk)
+        if self.given > LARGEST:
             raise UserError(
                 f"{self._name} unpacks to more than {LARGEST >> 20} MiB", "that is no 2.4 kernel source"
             )
@@ -59,13 +60,15 @@ class Writer:
     def folder(self, name: str) -> None:
         self._place(self.clean(name)).mkdir(parents=True, exist_ok=True)
 
-    def file(self, name: str, stream: IO[bytes], executable: bool, seconds: float) -> None:
+    def file(self, name: str, stream: IO[bytes], executable: bool, seconds: float) -> int:
+        """Write a file and return its size."""
         path = self._free(name)
         with path.open("wb") as target:
             shutil.copyfileobj(stream, target, CHUNK)
         path.chmod(0o755 if executable else 0o644)
         moment = min(max(int(seconds), 0), LATEST)
         os.utime(path, (moment, moment))
+        return path.stat().st_size
 
     def hard_link(self, name: str, target: str) -> None:
         """A second name of a file that is there already; it becomes a copy."""
@@ -129,6 +132,8 @@ def unpack_tar(path: Path, root: Path) -> None:
                 if count > MOST_MEMBERS:
                     raise UserError(f"{path.name} has more than {MOST_MEMBERS} members", "that is no kernel")
                 _unpack_member(archive, member, writer)
+            if archive.offset + tarfile.BLOCKSIZE > stream.given:  # tarfile takes a cut for the end
+                raise tarfile.ReadError("it ends before its end mark")
         writer.finish()
     except BROKEN as bad:
         raise UserError(
@@ -137,13 +142,13 @@ def unpack_tar(path: Path, root: Path) -> None:
 
 
 @contextmanager
-def decompressed(path: Path) -> Iterator[IO[bytes]]:
+def decompressed(path: Path) -> Iterator[Bounded]:
     """A file's content behind whatever compressor its first bytes tell of, bounded."""
     with path.open("rb") as raw:
         start = raw.read(6)
     opener = next((opener for magic, opener in COMPRESSORS.items() if start.startswith(magic)), Path.open)
     with opener(path, "rb") as stream:
-        yield io.BufferedReader(Bounded(stream, path.name), CHUNK)
+        yield Bounded(stream, path.name)
 
 
 def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, writer: Writer) -> None:
@@ -153,7 +158,9 @@ def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, writer: Wr
         stream = archive.extractfile(member)
         if stream is None:
             raise writer.refusal(member.name, "cannot be read")
-        writer.file(member.name, stream, bool(member.mode & 0o100), member.mtime)
+        written = writer.file(member.name, stream, bool(member.mode & 0o100), member.mtime)
+        if written != member.size:
+            raise tarfile.ReadError(f"{member.name} is cut short")
     elif member.islnk():
         writer.hard_link(member.name, member.linkname)
     elif member.issym():

@@ -9,6 +9,7 @@ from pathlib import Path
 from hamkit.errors import MissingNeed, UserError
 from hamkit.files import cache_root, sha256_file, sha256_text
 from hamkit.kernel.csource import ENCODING
+from hamkit.kernel.probes.toolchain import MAKEFILES, plain_flags
 from hamkit.run import find, run
 
 COMPILER = re.compile(r"(?P<prefix>(?:[\w.]+-)*?)gcc(?:-\d[\d.]*)?")
@@ -16,8 +17,6 @@ VERSIONS = re.compile(r"(?:egcs-)?2\.9[15](?:\.\d+)*|3\.[0-4](?:\.\d+)*")
 MACHINE = re.compile(r"i[3-6]86\b.*")
 BINUTILS = ("ar", "nm", "objcopy", "objdump", "ranlib", "size", "strip")
 SEGMENT_MOVE = b"\tmovl %fs,4(%eax)\n"
-PLAIN_FLAGS = re.compile(r"^CFLAGS\s*[+:]?=(?P<flags>[^\n$]*(?:\\\n[^\n$]*)*)", re.MULTILINE)
-FLAG = re.compile(r"(?<=\s)-f[\w=-]+")
 HINT = "put a gcc 2.95 for i386 below {folder}/NAME/bin, or name one"
 
 
@@ -67,10 +66,8 @@ def find_toolchain(given: str = "") -> Toolchain:
 
 def refused_flags(toolchain: Toolchain, root: Path) -> tuple[str, ...]:
     """Optimisation flags that the tree gives every compiler and this one does not know."""
-    flags: set[str] = set()
-    for name in ("Makefile", "arch/i386/Makefile"):
-        text = (root / name).read_text(encoding=ENCODING)
-        flags.update(flag for found in PLAIN_FLAGS.finditer(text) for flag in FLAG.findall(found["flags"]))
+    texts = [(root / name).read_text(encoding=ENCODING) for name in MAKEFILES]
+    flags = {flag for text in texts for flag, _ in plain_flags(text)}
     return tuple(flag for flag in sorted(flags) if not _accepts(toolchain.cc, flag))
 
 

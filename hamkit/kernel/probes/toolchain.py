@@ -10,7 +10,10 @@ from hamkit.kernel.probing import Probe, Seen
 BOOT = "arch/i386/boot/Makefile"
 LDS = ("arch/i386/vmlinux.lds", "arch/i386/vmlinux.lds.S", "arch/i386/vmlinux.lds.in")
 MAKEFILES = ("Makefile", "arch/i386/Makefile")
-GCC3_FLAGS = r"-f(?:no-delete-null-pointer-checks|reorder-blocks)\b"
+GCC3_FLAGS = ("-fno-delete-null-pointer-checks", "-freorder-blocks")
+CFLAGS_LINE = re.compile(r"^CFLAGS[ \t]*[+:]?=(?:[^\\\n]|\\\n|\\.)*", re.MULTILINE)
+ASKED = re.compile(r"\$\((?:shell|call|if)\b")  # what the makefile tries on the compiler first
+FLAG = re.compile(r"(?<=[\s=])-f[\w=-]+")
 # The two files in which gas of today refuses movl with a segment register and memory.
 MOVES = ("arch/i386/kernel/process.c", "arch/i386/kernel/signal.c")
 
@@ -45,11 +48,21 @@ def search_dirs(tree: Tree) -> Seen:
     return Seen(False, MAKEFILES[0])
 
 
+def plain_flags(text: str) -> tuple[tuple[str, int], ...]:
+    """Optimisation flags that a makefile gives every compiler unasked, each with its line."""
+    found = []
+    for match in CFLAGS_LINE.finditer(text):
+        if not ASKED.search(match.group()):
+            line = text.count("\n", 0, match.start()) + 1
+            found += [(flag, line) for flag in FLAG.findall(match.group())]
+    return tuple(found)
+
+
 def gcc3_flags(tree: Tree) -> Seen:
     for name in MAKEFILES:
-        match = re.search(rf"^CFLAGS\s*[+:]?=.*{GCC3_FLAGS}", tree.text(name), re.MULTILINE)
-        if match:
-            return Seen(True, name, tree.text(name).count("\n", 0, match.start()) + 1)
+        for flag, line in plain_flags(tree.text(name)):
+            if flag in GCC3_FLAGS:
+                return Seen(True, name, line)
     return Seen(False, MAKEFILES[1])
 
 

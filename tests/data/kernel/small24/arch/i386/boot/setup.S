@@ -1,0 +1,1 @@
+		.word	0x0202		# header version
