@@ -1,0 +1,188 @@
+"""The tools around a 2.4 build: found by asking, made to leave no trace of time and place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hamkit.build.kernel24.toolchain import Toolchain, find_toolchain, known_toolchains, refused_flags
+from hamkit.build.kernel24.workspace import copy_tree, environment, make_tools
+from hamkit.errors import MissingNeed, UserError
+from hamkit.files import project_root
+from hamkit.kernel.probes.toolchain import plain_flags
+from hamkit.run import Completed, run
+
+SMALL = project_root() / "tests" / "data" / "kernel" / "small24"
+SPEAKING = """#!/bin/sh
+case $1 in
+-dumpversion) echo {version} ;;
+-dumpmachine) echo {machine} ;;
+-freorder-blocks) exit 1 ;;
+*) printf '%s\\n' "$@" ;;
+esac
+"""
+
+
+def compiler(
+    folder: Path, name: str = "i386-gcc", version: str = "2.95.3", machine: str = "i386-linux"
+) -> Path:
+    """A program that answers like a compiler, and otherwise prints its arguments."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(SPEAKING.format(version=version, machine=machine))
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def toolchain(tmp_path: Path) -> Toolchain:
+    if shutil.which("as") is None:
+        pytest.skip("no assembler: apt-get install binutils")
+    return find_toolchain(str(compiler(tmp_path / "old" / "bin")))
+
+
+def test_nothing_installed(cache: Path) -> None:
+    assert known_toolchains() == ()
+    with pytest.raises(MissingNeed, match="no compiler for Linux 2") as error:
+        find_toolchain()
+    assert str(cache / "toolchains") in error.value.hint
+
+
+def test_found_by_name_by_path_and_by_itself(cache: Path, toolchain: Toolchain) -> None:
+    compiler(cache / "toolchains" / "gcc-2.95.3" / "bin")
+    assert known_toolchains() == ("gcc-2.95.3",)
+    assert find_toolchain("gcc-2.95.3").cc == find_toolchain().cc
+    assert find_toolchain().version == "2.95.3"
+    assert find_toolchain(str(toolchain.cc.parent.parent)).cc == toolchain.cc
+
+
+def test_the_oldest_is_taken(cache: Path) -> None:
+    compiler(cache / "toolchains" / "a" / "bin", version="3.2.3")
+    compiler(cache / "toolchains" / "b" / "bin", version="2.95.3")
+    assert find_toolchain().name == "b"
+
+
+def test_unknown_name(cache: Path) -> None:
+    compiler(cache / "toolchains" / "gcc-2.95.3" / "bin")
+    with pytest.raises(UserError, match="there is no toolchain gcc-9") as error:
+        find_toolchain("gcc-9")
+    assert "gcc-2.95.3" in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("version", "machine"), [("12.2.0", "i386-linux"), ("2.95.3", "x86_64-linux"), ("", "")]
+)
+def test_compilers_that_are_not_for_24(tmp_path: Path, version: str, machine: str) -> None:
+    compiler(tmp_path / "bin", version=version, machine=machine)
+    with pytest.raises(UserError, match=r"holds no compiler for Linux 2\.4: i386-gcc is"):
+        find_toolchain(str(tmp_path))
+
+
+def test_flags_that_the_compiler_does_not_know(toolchain: Toolchain, tmp_path: Path) -> None:
+    tree = Path(shutil.copytree(SMALL, tmp_path / "linux"))
+    assert refused_flags(toolchain, tree) == ()
+    with (tree / "arch/i386/Makefile").open("a") as makefile:
+        makefile.write("CFLAGS+=-freorder-blocks \\\n\t-fno-common\n")
+    assert refused_flags(toolchain, tree) == ("-freorder-blocks",)
+
+
+def test_flags_that_the_makefile_tries_itself_are_left_alone() -> None:
+    asked = "A := -fx\nCFLAGS += $(call check_gcc,-fa,)\nCFLAGS += $(shell echo -fc)\n"
+    assert plain_flags(asked + "CFLAGS := -O2 \\\n\t-fb $(X)\n") == (("-fb", 4),)
+
+
+def test_a_copy_without_what_was_built(tmp_path: Path) -> None:
+    tree = Path(shutil.copytree(SMALL, tmp_path / "linux"))
+    for name in (
+        "mm/memory.o",
+        "vmlinux",
+        ".config",
+        "mm/.depend",
+        "include/linux/version.h",
+        "mm/.x.o.flags",
+    ):
+        (tree / name).write_text("stale")
+    (tree / "scripts").mkdir()
+    (tree / "scripts" / "mkdep").write_bytes(b"\x7fELF...")
+    (tree / "scripts" / "keep.sh").write_text("#!/bin/sh\n")
+    (tree / "include" / "asm").symlink_to("asm-i386")
+    for name in ("arch/alpha/x.c", "include/asm-alpha/x.h", "Documentation/x.txt", "include/asm-generic/x.h"):
+        (tree / name).parent.mkdir(parents=True)
+        (tree / name).write_text("x")
+    before = {path: path.lstat().st_mtime_ns for path in tree.rglob("*")}
+    copy_tree(tree, tmp_path / "copy")
+    names = {path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*")}
+    original = {path.relative_to(SMALL).as_posix() for path in SMALL.rglob("*")}
+    extra = {"scripts", "scripts/keep.sh", "include/asm-generic", "include/asm-generic/x.h"}
+    assert names == original | extra
+    assert {path: path.lstat().st_mtime_ns for path in tree.rglob("*")} == before
+
+
+def use(
+    toolchain: Toolchain, folder: Path, *argv: str, data: bytes | None = None, cwd: Path | None = None
+) -> Completed:
+    """Run a tool the way make does."""
+    top = folder / "linux"
+    top.mkdir(exist_ok=True)
+    if not (folder / "tools").exists():
+        make_tools(folder / "tools", toolchain)
+    env = environment(folder / "tools", top, toolchain, ("-freorder-blocks",))
+    return run(["env", *argv], env=env, data=data, cwd=cwd or top)
+
+
+def test_paths_into_the_tree_become_relative(toolchain: Toolchain, tmp_path: Path) -> None:
+    top = tmp_path / "linux"
+    below = top / "drivers" / "net"
+    below.mkdir(parents=True)
+    argv = ["i386-gcc", f"-I{top}/include", "-freorder-blocks", "-c", f"{top}/a b.c", "-I/usr/include"]
+    said = use(toolchain, tmp_path, *argv, cwd=below).stdout.splitlines()
+    assert said[1:] == ["-I./../../include", "-c", "./../../a b.c", "-I/usr/include"]
+    assert use(toolchain, tmp_path, *argv).stdout.splitlines()[1] == "-I./include"
+
+
+def test_segment_moves_are_assembled(toolchain: Toolchain, tmp_path: Path) -> None:
+    text = b"\tmovl %fs,4(%eax)\n\tmovl 8(%ebx),%gs\n\tmovl %eax,%ds\n\tmovl %eax,%ebx\n"
+    use(toolchain, tmp_path, "i386-as", "-o", "x.o", "-", data=text)
+    (tmp_path / "linux" / "y.s").write_bytes(
+        text.replace(b"movl %fs", b"mov %fs").replace(b"movl 8", b"mov 8")
+    )
+    use(replace(toolchain, segment=False), tmp_path, "HAM_SEGMENT=", "i386-as", "-o", "y.o", "y.s")
+    first, second = (
+        run(["objdump", "-d", tmp_path / "linux" / name]).stdout.split("\n", 3)[3] for name in ("x.o", "y.o")
+    )
+    assert first == second
+    assert "%gs" in first
+
+
+def test_stamps_are_pinned(toolchain: Toolchain, tmp_path: Path) -> None:
+    assert use(toolchain, tmp_path, "date").stdout == "Wed Oct 24 00:00:00 UTC 2001\n"
+    assert use(toolchain, tmp_path, "date", "+%T").stdout == "00:00:00\n"
+    assert use(toolchain, tmp_path, "whoami").stdout == "ham\n"
+    assert use(toolchain, tmp_path, "hostname").stdout == "hamkit\n"
+    assert use(toolchain, tmp_path, "dnsdomainname").stdout == "localdomain\n"
+
+
+def test_exit_code_is_kept_only_when_the_linker_asks(toolchain: Toolchain, tmp_path: Path) -> None:
+    kept = "SECTIONS { .text : { *(.text) }\n .text.init : { *(.text.init) }\n"
+    script = kept + " /DISCARD/ : {\n\t*(.text.exit)\n\t} }\n"
+    (tmp_path / "linux").mkdir()
+    (tmp_path / "linux" / "x.lds").write_text(script)
+    shims = tmp_path / "tools" / "shims"
+    plain = b'.text\n.globl _start\n_start: ret\n.section .text.exit,"ax"\nleave: ret\n'
+    use(toolchain, tmp_path, "i386-as", "-o", "plain.o", "-", data=plain)
+    use(toolchain, tmp_path, "i386-ld", "-T", "x.lds", "-o", "plain", "plain.o")
+    assert not shims.exists()
+    use(toolchain, tmp_path, "i386-as", "-o", "lock.o", "-", data=plain + b".text\njmp leave\n")
+    use(toolchain, tmp_path, "i386-ld", "-T", "x.lds", "-o", "lock", "lock.o")
+    assert shims.read_text() == "text.exit\n"
+    assert (tmp_path / "linux" / "x.lds").read_text() == script
+
+
+def test_tools_are_all_there(toolchain: Toolchain, tmp_path: Path) -> None:
+    make_tools(tmp_path / "tools", toolchain)
+    for path in (tmp_path / "tools").rglob("*"):
+        assert path.is_dir() or os.access(path, os.X_OK), path
