@@ -1,0 +1,77 @@
+"""Runs semantic patches: one file at a time, with a count of how often each rule matched."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from hamkit import run
+from hamkit.errors import Failure
+from hamkit.kernel.csource import ENCODING
+
+PACKAGE = "coccinelle"
+SECONDS = 120.0
+RULE = re.compile(r"^@(\w+)@$", re.MULTILINE)
+FIRED = re.compile(r"^hamkit fired (\w+)$", re.MULTILINE)
+# Every rule has a position p; a script after them says each place where one matched.
+REPORT = """
+@script:python@
+p << {rule}.p;
+@@
+for place in p:
+    print("hamkit fired {rule}")
+"""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A source after a semantic patch; ``fired`` counts the matches of each rule."""
+
+    text: str
+    fired: Counter[str]
+
+
+def version() -> str:
+    """What spatch says of itself. Raises MissingNeed when it is not installed."""
+    return run.run(["spatch", "--version"], package=PACKAGE).stdout.splitlines()[0]
+
+
+def bodies(cocci: str) -> dict[str, str]:
+    """Each rule's name and text."""
+    pieces = RULE.split(cocci)
+    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
+
+
+def apply(cocci: str, file: str, text: str, work: Path) -> Applied:
+    """Apply a semantic patch (its text) to a source (its text); ``work`` is a scratch folder.
+
+    Raises MissingNeed without spatch, Failure when spatch cannot read the patch or the source.
+    """
+    source, rules, out = work / Path(file).name, work / "rules.cocci", work / "out"
+    source.write_text(text, encoding=ENCODING)
+    out.unlink(missing_ok=True)
+    rules.write_text(cocci + "".join(REPORT.format(rule=r) for r in bodies(cocci)), encoding="utf-8")
+    argv: list[str | Path] = [
+        "spatch",
+        "--very-quiet",
+        "--no-includes",
+        "--sp-file",
+        rules,
+        source,
+        "-o",
+        out,
+    ]
+    done = run.run(argv, package=PACKAGE, timeout=SECONDS)
+    if re.search(r"^(?:EXN|Fatal error|.*: parse error)", done.stderr, re.MULTILINE):
+        raise Failure(f"spatch on {file}: {done.stderr.strip()[-300:]}", f"to repeat: {run.paste(argv)}")
+    changed = out.read_text(encoding=ENCODING) if out.is_file() else text
+    return Applied(tidy(text, changed), Counter(FIRED.findall(done.stdout)))
+
+
+def tidy(before: str, after: str) -> str:
+    """Without the blank line that spatch puts behind ``#endif`` where one follows anyway."""
+    if "#endif\n\n\n" in before:
+        return after
+    return after.replace("#endif\n\n\n", "#endif\n\n")
