@@ -17,7 +17,18 @@ from pydantic_core import ErrorDetails
 from hamkit.errors import UserError
 from hamkit.files import project_root
 from hamkit.model.extents import KIB, MIB, PAGE, TOP
-from hamkit.model.scenario import AddStep, Attribute, Errno, Machine, RetryStep, Scenario, Step, UseStep
+from hamkit.model.scenario import (
+    AbuseStep,
+    AddStep,
+    Attribute,
+    Errno,
+    FaultStep,
+    Machine,
+    RetryStep,
+    Scenario,
+    Step,
+    UseStep,
+)
 
 SUFFIXES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 SIZE = re.compile(r"(0x[0-9a-f]+|[0-9]+)([kmgt]?)", re.IGNORECASE)
@@ -94,7 +105,22 @@ class _Retry(_Table):
         return RetryStep(self.expect)
 
 
-_Action = Annotated[_Add | _Use | _Retry, Field(discriminator="action")]
+class _Fault(_Table):
+    action: Literal["fault"]
+    count: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 1
+
+    def value(self) -> Step:
+        return FaultStep(self.count)
+
+
+class _Abuse(_Table):
+    action: Literal["abuse"]
+
+    def value(self) -> Step:
+        return AbuseStep()
+
+
+_Action = Annotated[_Add | _Use | _Retry | _Fault | _Abuse, Field(discriminator="action")]
 
 
 class _File(_Table):
@@ -149,7 +175,7 @@ def _user_error(name: str, mistakes: list[str]) -> UserError:
 def _mistake(error: ErrorDetails) -> str:
     where = _where(error["loc"])
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        return f"{where}.action: missing or unknown, one of add, use, retry"
+        return f"{where}.action: missing or unknown, one of add, use, retry, fault, abuse"
     return f"{where}: {error['msg'].removeprefix('Value error, ')}"
 
 

@@ -22,6 +22,8 @@
 
 #define PAGE		4096UL
 #define WORDS		(PAGE / sizeof(uint64_t))
+/* One word a cache line: what loses or mixes up memory does so by lines */
+#define LINE		(64 / sizeof(uint64_t))
 #define CHUNK		(16UL << 20)
 #define PAGES		(CHUNK / PAGE)
 
@@ -49,7 +51,7 @@ static void fill_page(uint64_t *word, uint64_t page)
 	uint64_t value = page_seed(page);
 	unsigned long i;
 
-	for (i = 0; i < WORDS; i++)
+	for (i = 0; i < WORDS; i += LINE)
 		word[i] = value + i;
 }
 
@@ -58,7 +60,7 @@ static int page_is_good(const uint64_t *word, uint64_t page)
 	uint64_t value = page_seed(page);
 	unsigned long i;
 
-	for (i = 0; i < WORDS; i++)
+	for (i = 0; i < WORDS; i += LINE)
 		if (word[i] != value + i)
 			return 0;
 	return 1;

@@ -10,7 +10,7 @@ from hamkit.model import qemu
 from hamkit.model.extents import TOP, Extent
 from hamkit.model.mainline import BootFacts, Mainline, Policy, boot
 from hamkit.model.ranges import Ham
-from hamkit.model.scenario import AddStep, Errno, RetryStep, Scenario, Step
+from hamkit.model.scenario import AddStep, Errno, FaultStep, RetryStep, Scenario, Step
 
 JsonObject = dict[str, Any]
 ROW_TITLES = ("step", "result", "MemTotal KiB", "managed pages", "status lines that are new")
@@ -91,7 +91,8 @@ def _outcomes(scenario: Scenario, facts: BootFacts) -> Iterator[Outcome]:
     yield Outcome(0, None, Errno.OK, (), ham)
     for number, step in enumerate(scenario.steps, 1):
         ham, result, refusals = _do(ham, step)
-        if isinstance(step, AddStep) and result is Errno.OK:  # the guest's init sees to that
+        online = isinstance(step, RetryStep) or (isinstance(step, AddStep) and result is Errno.OK)
+        if online:  # the guest's init sees to that
             ham = replace(ham, vm=ham.vm.online())
         yield Outcome(number, step, result, refusals, ham)
 
@@ -104,6 +105,8 @@ def _do(ham: Ham[Mainline], step: Step) -> tuple[Ham[Mainline], Errno, tuple[tup
         after, results = ham.retry()
         refusals = tuple((str(extent), r) for extent, r in results if r is not Errno.OK)
         return after, refusals[0][1] if refusals else Errno.OK, refusals
+    if isinstance(step, FaultStep):
+        return replace(ham, faults=step.count), Errno.OK, ()
     return ham, Errno.OK, ()
 
 

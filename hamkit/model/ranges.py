@@ -70,6 +70,7 @@ class Ham(Generic[V]):
 
     vm: V
     ranges: tuple[Range, ...] = ()
+    faults: int = 0  # integrations to come that a test build lets the VM fail
 
     def add(self, start: int, size: int, attr: Attribute = Attribute.RW) -> tuple[Ham[V], Errno]:
         """What ham_hot_add() does: HAM afterwards and the result."""
@@ -80,12 +81,12 @@ class Ham(Generic[V]):
         pieces = without(Extent(start, start + size), self.vm.known)
         if not all(p.aligned(self.vm.unit) for p in pieces):
             return self, Errno.EINVAL
-        refusals = [r for p in pieces if (r := self.vm.refusal(p, attr)) is not Errno.OK]
-        listed = self._with(pieces, attr, failed=bool(refusals))
+        result, faults = self._first_refusal(pieces, attr)
+        listed = replace(self, faults=faults)._with(pieces, attr, failed=result is not Errno.OK)
         if len(listed.ranges) > CAPACITY:
             return self, Errno.ENOSPC
-        if refusals:
-            return listed, refusals[0]
+        if result is not Errno.OK:
+            return listed, result
         return listed._integrated(pieces), Errno.OK
 
     def retry(self) -> tuple[Ham[V], tuple[tuple[Extent, Errno], ...]]:
@@ -102,6 +103,16 @@ class Ham(Generic[V]):
     def status(self) -> tuple[str, ...]:
         """The lines of /proc/ham/status."""
         return tuple(f"{r.extent}  {r.attr} {self._word(r)}" for r in self.ranges)
+
+    def _first_refusal(self, pieces: tuple[Extent, ...], attr: Attribute) -> tuple[Errno, int]:
+        """Pieces are tried by address until one is refused: why, and the faults left after it."""
+        for piece in pieces:
+            refusal = self.vm.refusal(piece, attr)
+            if refusal is not Errno.OK:
+                return refusal, self.faults
+            if self.faults:
+                return Errno.ENOMEM, self.faults - 1
+        return Errno.OK, self.faults
 
     def _word(self, entry: Range) -> str:
         if entry.failed:

@@ -104,7 +104,38 @@ class RetryStep:
         return "retry"
 
 
-Step = AddStep | UseStep | RetryStep
+@dataclass(frozen=True)
+class FaultStep:
+    """A test build of HAM is told to let the VM fail for so many integrations to come."""
+
+    action: ClassVar[str] = "fault"
+    count: int
+
+    @property
+    def expect(self) -> Errno:
+        return Errno.OK
+
+    @property
+    def label(self) -> str:
+        return f"fault {self.count}"
+
+
+@dataclass(frozen=True)
+class AbuseStep:
+    """A program misuses /dev/ham in every way it knows; nothing may come of it."""
+
+    action: ClassVar[str] = "abuse"
+
+    @property
+    def expect(self) -> Errno:
+        return Errno.OK
+
+    @property
+    def label(self) -> str:
+        return "abuse"
+
+
+Step = AddStep | UseStep | RetryStep | FaultStep | AbuseStep
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hamkit.errors import Failure
 from hamkit.files import project_root
-from hamkit.model.scenario import AddStep, RetryStep, Scenario, Step, UseStep
+from hamkit.model.scenario import AbuseStep, AddStep, FaultStep, RetryStep, Scenario, Step, UseStep
 from hamkit.prove.initramfs import Node, character_device, cpio, file, folder, link, program
 
 APPLETS = ("cat", "dmesg", "insmod", "mkdir", "mount", "poweroff", "rmmod", "sh", "sleep", "true")
@@ -70,7 +70,9 @@ def _words(step: Step) -> list[str]:
             arguments = [f"{start:#x}", f"{size:#x}", attr.value]
         case UseStep(size=size):
             arguments = [str(size)]
-        case RetryStep():
+        case FaultStep(count=count):
+            arguments = [str(count)]
+        case RetryStep() | AbuseStep():
             arguments = []
         case _:
             assert_never(step)
@@ -78,7 +80,15 @@ def _words(step: Step) -> list[str]:
 
 
 def _programs(step: Step) -> tuple[str, ...]:
-    return ("memfill",) if isinstance(step, UseStep) else ("hamctl",)
+    match step:
+        case UseStep():
+            return ("memfill",)
+        case AbuseStep():
+            return ("hamabuse",)
+        case FaultStep():
+            return ()
+        case _:
+            return ("hamctl",)
 
 
 def _need_program(files: Mapping[str, bytes], name: str) -> None:

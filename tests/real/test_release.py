@@ -14,10 +14,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from hamkit import specs
+from hamkit import scenarios, specs
 from hamkit.build.engine import LABEL
 from hamkit.files import project_root
-from hamkit.pipeline import Pipeline
+from hamkit.pipeline import Pipeline, Request
+from hamkit.progress import Quiet
 from hamkit.publish.sums import verify_sums
 from hamkit.stage import Verdict
 
@@ -73,7 +74,7 @@ def test_memory_grew_while_linux_ran(released: Path) -> None:
     steps = json.loads((released / "result.json").read_text())["comparison"]["steps"]
     assert steps[-1]["mem_total_kib"] - steps[0]["mem_total_kib"] == 896 * 1024
     assert all(s["mem_total_kib"] == s["expected_total_kib"] for s in steps)
-    assert steps[-1]["status"][0] == "0000000020000000-0000000027ffffff  rw ENABLED"
+    assert steps[-1]["status"][0] == "0000000010000000-0000000017ffffff  rw ENABLED"
     assert "bytes verified, 0 bad pages" in (released / "report.log").read_text()
 
 
@@ -84,6 +85,16 @@ def test_every_line_takes_memory_as_the_model_says(distro: str, pipelines: Pipel
     wrong = [c for c in run.proved.checks if c.verdict is not Verdict.PASS]
     assert wrong == []
     assert len(run.proved.steps) == len(run.request.scenario.steps) + 1
+
+
+def test_failed_ranges_retry_and_misuse(debian12: Pipeline) -> None:
+    scenario = scenarios.load(scenarios.scenarios_folder() / "misuse.toml")
+    run = Pipeline(Request(debian12.request.spec, scenario, testing=True), Quiet())
+    assert run.booted.stage.verdict is Verdict.PASS, run.booted.stage.detail
+    assert [c for c in run.proved.checks if c.verdict is not Verdict.PASS] == []
+    shown = {line.split()[-1] for line in run.proved.steps[3].status}
+    assert shown == {"FAILED"}
+    assert run.booted.report.count("\nok ") >= 60, "hamabuse ran twice"
 
 
 def test_plan_shows_what_the_cache_holds(debian12: Pipeline) -> None:
