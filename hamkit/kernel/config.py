@@ -18,6 +18,18 @@ from hamkit.kernel.csource import ENCODING
 SET = re.compile(r"(CONFIG_\w+)=(.*)")
 UNSET = re.compile(r"# (CONFIG_\w+) is not set")
 VALUE = re.compile(r'[ynm]|-?\d+|0x[0-9a-fA-F]+|"[^"]*"|[0-9a-fA-F]+')
+QUESTION = re.compile(
+    r"^\s*(?:dep_m?)?(bool|tristate|int|hex|string)\s+(?:'[^']*'|\"[^\"]*\")\s+(CONFIG_\w+)", re.MULTILINE
+)
+    r"^\s*(?:dep_m?)?(bool|tristate|int|hex|string)\s+(?:'[^']*'|\"[^\"]*\")\s+(CONFIG_\w+)", re.MULTILINE
+)
+FITTING = {
+    "bool": re.compile(r"[yn]"),
+    "tristate": re.compile(r"[ynm]"),
+    "int": re.compile(r"-?\d+|n"),
+    "hex": re.compile(r"(?:0x)?[0-9a-fA-F]+|n"),
+    "string": re.compile(r'"[^"]*"|n'),
+}
 CONFIG_FILES = ("Config.in", "config.in", "config-shared.in")
 OFF = "n"
 
@@ -90,6 +102,19 @@ def parse(text: str, name: str = "configuration") -> Config:
     if faults:
         raise UserError("; ".join(faults), "write CONFIG_NAME=value or # CONFIG_NAME is not set")
     return Config(options)
+
+
+def misfits(config: Config, root: Path) -> tuple[str, ...]:
+    """Options whose value is not of the kind that the tree asks for: its script would ask for ever."""
+    kinds: dict[str, set[str]] = {}
+    for path in _config_files(root):
+        for kind, name in QUESTION.findall(path.read_text(encoding=ENCODING)):
+            kinds.setdefault(name, set()).add(kind)
+    return tuple(
+        f"{name}={value}: the tree asks for {' or '.join(sorted(kinds[name]))}"
+        for name, value in sorted(config.options.items())
+        if name in kinds and not any(FITTING[kind].fullmatch(value) for kind in kinds[name])
+    )
 
 
 def known_options(root: Path) -> frozenset[str]:

@@ -13,6 +13,7 @@ import pytest
 
 from hamkit.build.kernel24.build import Flavour, Kernel, KernelRequest, build_kernel
 from hamkit.build.kernel24.toolchain import Toolchain, find_toolchain, known_toolchains
+from hamkit.errors import Failure
 from hamkit.files import cache_root, project_root
 from hamkit.kernel.config import parse
 from hamkit.kernel.facts import probe
@@ -174,22 +175,54 @@ def test_two_builds_in_two_places_are_the_same(
     assert str(tmp_path).encode() not in again.vmlinux.read_bytes()
 
 
-@pytest.mark.qemu
-def test_stock_kernel_boots_from_a_disc(kernel: Kernel, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def init(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The guest's init, a static i386 program."""
     if shutil.which(GUEST_CC) is None:
         pytest.skip(f"no {GUEST_CC}: dpkg --add-architecture i386, then apt-get install musl-dev:i386")
     source = project_root() / "tests" / "data" / "kernel" / "init24.c"
-    run([GUEST_CC, "-static", "-Os", "-Wall", "-Werror", "-o", tmp_path / "init", source])
-    files = {"/sbin/init": program((tmp_path / "init").read_bytes()), "/dev": folder(), "/proc": folder()}
+    target = tmp_path_factory.mktemp("init") / "init"
+    run([GUEST_CC, "-static", "-Os", "-Wall", "-Werror", "-o", target, source])
+    return target.read_bytes()
+
+
+def boot(kernel: Kernel, init: bytes, folder_: Path, cpus: int = 1) -> str:
+    """What the guest says on its console."""
+    files = {"/sbin/init": program(init), "/dev": folder(), "/proc": folder()}
     disc = Disc(kernel.image, f"console=ttyS0,115200 {ROOT} panic=1", files)
-    images = [write_iso(disc, tmp_path / name) for name in ("a.iso", "b.iso")]
+    images = [write_iso(disc, folder_ / name) for name in ("a.iso", "b.iso")]
     assert images[0].read_bytes() == images[1].read_bytes()
-    machine = DiscMachine(images[0], MEMORY, tmp_path / "console", tmp_path / "report")
+    machine = DiscMachine(images[0], MEMORY, folder_ / "console", folder_ / "report", cpus=cpus)
     run(machine.argv(), package="qemu-system-x86", timeout=300)
-    console = (tmp_path / "console").read_bytes().decode("latin-1")
+    return (folder_ / "console").read_bytes().decode("latin-1")
+
+
+@pytest.mark.qemu
+def test_stock_kernel_boots_from_a_disc(kernel: Kernel, init: bytes, tmp_path: Path) -> None:
+    console = boot(kernel, init, tmp_path)
     assert "hamkit: done" in console
     assert re.search(r"^release 2\.4\.13 version #1 Wed Oct 24 00:00:00 UTC 2001", console, re.MULTILINE)
     total = re.search(r"^MemTotal: +(\d+) kB", console, re.MULTILINE)
     assert total is not None
     assert MEMORY // 1024 * 0.97 < int(total[1]) < MEMORY // 1024
     assert re.search(r"^HighTotal: +[1-9]\d+ kB", console, re.MULTILINE)
+
+
+@pytest.mark.qemu
+def test_two_processors_and_a_module(toolchain: Toolchain, init: bytes, tmp_path: Path) -> None:
+    source = open_source(tree("linux-2.4.20"))
+    flavour = Flavour("4G", smp=True, options={"CONFIG_MINIX_FS": "m"})
+    kernel = build_kernel(KernelRequest(source, toolchain, flavour), Quiet())
+    assert [path.name for path in kernel.modules.iterdir()] == ["minix.o"]
+    console = boot(kernel, init, tmp_path, cpus=2)
+    assert "hamkit: done" in console
+    assert re.search(r"^processor\s*: 1\b", console, re.MULTILINE)
+
+
+def test_an_option_that_the_tree_does_not_take_is_named(toolchain: Toolchain) -> None:
+    source = open_source(tree("linux-2.4.13"))
+    flavour = Flavour(options={"CONFIG_NO_SUCH_THING": "y", "CONFIG_X86_PAE": "n"})
+    with pytest.raises(Failure) as error:
+        build_kernel(KernelRequest(source, toolchain, flavour), Quiet())
+    assert "CONFIG_NO_SUCH_THING=y: this tree has no such option" in error.value.message
+    assert "CONFIG_X86_PAE=n came out as y" in error.value.message

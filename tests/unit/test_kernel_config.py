@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hamkit.build.kernel24.build import Flavour
 from hamkit.errors import UserError
 from hamkit.files import project_root
-from hamkit.kernel.config import Config, known_options, parse
+from hamkit.kernel.config import Config, known_options, misfits, parse
 
 SMALL = project_root() / "tests" / "data" / "kernel" / "small24"
 
@@ -70,3 +70,10 @@ def test_a_flavour_with_options_of_its_own() -> None:
     asked = Flavour(smp=True, modules=False, options={"CONFIG_HAM": "y", "CONFIG_NET": "n"}).requested()
     wanted = {"CONFIG_SMP": "y", "CONFIG_MODULES": "n", "CONFIG_HAM": "y", "CONFIG_NET": "n"}
     assert {name: asked[name] for name in wanted} == wanted
+
+
+def test_values_of_the_wrong_kind() -> None:
+    assert misfits(Config({"CONFIG_SMALL": "128", "CONFIG_NONE": "128"}), SMALL) == (
+        "CONFIG_SMALL=128: the tree asks for bool",
+    )
+    assert misfits(Flavour(options={"CONFIG_SMALL": "y"}).requested(), SMALL) == ()

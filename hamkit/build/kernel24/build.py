@@ -21,9 +21,9 @@ from hamkit.build.kernel24.workspace import (
     make_tools,
     tools_digest_text,
 )
-from hamkit.errors import Failure
+from hamkit.errors import Failure, UserError
 from hamkit.files import cache_root, folder_whole, scratch_folder, sha256_text, write_whole
-from hamkit.kernel.config import Config, Difference, known_options, parse
+from hamkit.kernel.config import Config, Difference, known_options, misfits, parse
 from hamkit.kernel.csource import ENCODING
 from hamkit.kernel.source import KernelSource
 from hamkit.progress import Progress, Step
@@ -34,8 +34,12 @@ from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 BASE = "config24/base.config.j2"
 BZIMAGE = "arch/i386/boot/bzImage"
 ANSWERS = b"\n" * 10_000  # to every question that oldconfig asks, its default
-FAULT = re.compile(r"(?m)^(?!.*\bwarning: ).*(?:\b[Ee]rror\b[: ]|undefined reference|No rule to make).*$")
+FAULT = re.compile(
+    r"(?m)^(?!.*\bwarning: ).*(?:\b[Ee]rror\b[: ]|undefined reference|Invalid option|No rule to make).*$"
+)
 QUOTED = 6
+CONFIGURE_SECONDS = 120.0  # a value that its script does not take makes it ask for ever
+BUILD_SECONDS = 3600.0
 
 Highmem = Literal["none", "4G", "64G"]
 
@@ -104,7 +108,7 @@ def build_kernel(request: KernelRequest, progress: Progress) -> Kernel:
     """Build, or take from the cache.
 
     Raises Failure with the first faults of the compiler, or naming the options of the flavour that the
-    tree did not take.
+    tree did not take; UserError for values of the wrong kind.
     """
     watch, folder = Stopwatch(), kernel_folder(request)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -154,8 +158,11 @@ class Building:
 
     def _configure(self) -> Config:
         asked = self._request.flavour.requested()
+        wrong = misfits(asked, self._tree)
+        if wrong:
+            raise UserError("; ".join(wrong), "give the flavour's options values of that kind")
         write_whole(self._tree / ".config", asked.text())
-        self._make("oldconfig", data=ANSWERS)
+        self._make("oldconfig", data=ANSWERS, timeout=CONFIGURE_SECONDS)
         effective = parse((self._tree / ".config").read_text(encoding=ENCODING), ".config")
         missed = asked.differences(effective, known_options(self._tree))
         wanted = [item for item in missed if item.known or item.name in self._request.flavour.options]
@@ -169,7 +176,7 @@ class Building:
     def _jobs(self) -> str:
         return f"-j{self._request.jobs or os.cpu_count() or 1}"
 
-    def _make(self, target: str, *more: str, data: bytes | None = None) -> None:
+    def _make(self, target: str, *more: str, data: bytes = b"", timeout: float = BUILD_SECONDS) -> None:
         self._step.note(f"make {target}")
         words = ("ARCH=i386", f"CROSS_COMPILE={PREFIX}", "HOSTCC=gcc", "SHELL=/bin/bash", *more)
         argv = ["make", *words, "CONFIG_SHELL=/bin/bash", target]
@@ -180,7 +187,7 @@ class Building:
             cwd=self._tree,
             data=data,
             log=self._log,
-            timeout=3600,
+            timeout=timeout,
             check=False,
         )
         if done.returncode != 0:
