@@ -21,8 +21,6 @@ VALUE = re.compile(r'[ynm]|-?\d+|0x[0-9a-fA-F]+|"[^"]*"|[0-9a-fA-F]+')
 QUESTION = re.compile(
     r"^\s*(?:dep_m?)?(bool|tristate|int|hex|string)\s+(?:'[^']*'|\"[^\"]*\")\s+(CONFIG_\w+)", re.MULTILINE
 )
-    r"^\s*(?:dep_m?)?(bool|tristate|int|hex|string)\s+(?:'[^']*'|\"[^\"]*\")\s+(CONFIG_\w+)", re.MULTILINE
-)
 FITTING = {
     "bool": re.compile(r"[yn]"),
     "tristate": re.compile(r"[ynm]"),
