@@ -153,6 +153,18 @@ def pageattr(tree: Tree) -> Seen:
     return Seen.whether(tree.source(name).search(r"\bhighmem_start_page\b"), name)
 
 
+def illegal_highdma(tree: Tree) -> Seen:
+    name = "net/core/dev.c"
+    return Seen.whether(tree.source(name).search(r"\bhighmem_start_page\b"), name)
+
+
+def driver_mem_map(tree: Tree) -> Seen:
+    """How often the one vanilla driver that computes with mem_map does so."""
+    name = "drivers/net/ns83820.c"
+    found = tree.source(name).all(r"-\s*mem_map\b")
+    return Seen.at(len(found), found[0]) if found else Seen(0, name)
+
+
 def module_license(tree: Tree) -> Seen:
     name = "include/linux/module.h"
     return Seen.whether(tree.source(name).macro("MODULE_LICENSE"), name)
@@ -188,6 +200,8 @@ PROBES = (
     Probe("split_4g", "4G/4G split", split_4g),
     Probe("page_counters_static", "totalram_pages static", page_counters_static),
     Probe("pageattr", "pageattr.c asks highmem_start_page", pageattr),
+    Probe("illegal_highdma", "dev.c asks highmem_start_page", illegal_highdma),
+    Probe("driver_mem_map", "mem_map in ns83820.c", driver_mem_map),
     Probe("module_license", "MODULE_LICENSE", module_license),
     Probe("likely", "likely()", likely),
     Probe("min_t", "min_t", min_t),
