@@ -141,6 +141,10 @@ class Building:
         self._environment: dict[str, str] = {}
 
     def go(self) -> None:
+        if re.search(r"[\s:#$%]", str(self._tree)):
+            raise UserError(
+                f"2.4's makefiles cannot build below {self._tree.parent}", "set HAM_CACHE to a plain path"
+            )
         self._step.note("copy")
         write_whole(self._log, "")
         copy_tree(self._request.source.root, self._tree)
