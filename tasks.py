@@ -18,17 +18,21 @@ from hamkit.build import lastjob
 from hamkit.build.engine import Engine
 from hamkit.errors import UserError
 from hamkit.files import project_root, write_whole
+from hamkit.kernel.facts import COLUMNS as facts_columns
+from hamkit.kernel.facts import probe
+from hamkit.kernel.source import open_source
 from hamkit.model import expectation
 from hamkit.pipeline import Pipeline, Request, deliver
 from hamkit.progress import Reporter
 from hamkit.prove import bench as benching
 from hamkit.prove import rpm
-from hamkit.prove.comparison import Comparison
 from hamkit.prove.console import judge as judge_log
 from hamkit.release import ReleaseRequest
 from hamkit.release import release as make_release
+from hamkit.render.series import SeriesRequest, render_series
 from hamkit.stage import Verdict
 
+TREE = "kernel source: a folder, an archive, a source RPM, or a name in the cache's kernels/"
 HELP = {
     "distro": "distribution, one of `invoke specs`",
     "flavour": "kernel flavour; the distribution's first when not given",
@@ -93,14 +97,6 @@ def _plan(pipeline: Pipeline, last: str, json: bool) -> None:
         show.table(f"plan for {pipeline.request.spec.name}", ("stage", "action", "state"), rows)
 
 
-def _show_run(run: Comparison) -> None:
-    rows = [(s.step, s.label, s.result, s.mem_total_kib, s.expected_total_kib) for s in run.steps]
-    show.table("steps", ("step", "action", "result", "MemTotal KiB", "model KiB"), rows)
-    wrong = [(c.step, c.title, c.seen, c.expected) for c in run.checks if c.verdict is not Verdict.PASS]
-    if wrong:
-        show.table("disagreements", ("step", "value", "seen", "model"), wrong)
-
-
 def _stages(pipeline: Pipeline, json: bool, **more: object) -> None:
     if json:
         show.as_json({"stages": pipeline.results} | more)
@@ -145,6 +141,34 @@ def specs_(_: Context, distro: str = "", json: bool = False) -> None:
                 for d in (s.distribution,)
             ]
             show.table("distributions", columns, rows)
+
+
+@task(help={"tree": TREE} | _help("json"))
+def facts(_: Context, tree: str = "", json: bool = False) -> None:
+    """Version, vendor and probed facts of a 2.4 kernel tree, and what makes it unsupported."""
+    with _told(json):
+        found = probe(open_source(_given("tree", tree, "linux-2.4.13")).root)
+        if json:
+            show.as_json(found.as_json())
+        else:
+            show.table(f"Linux {found.identity.release}", facts_columns, found.rows())
+            print("\n".join([*(f"unsupported: {u}" for u in found.unsupported), *found.caveats]))
+        if found.unsupported:
+            raise _leave(1)
+
+
+@task(help={"tree": TREE, "reserve_mb": "kernel address space for struct pages, MiB"} | _help("out", "json"))
+def patch(_: Context, tree: str = "", out: str = "", reserve_mb: int = 128, json: bool = False) -> None:
+    """The hot-add patch series for a 2.4 kernel tree, which is not changed."""
+    with _told(json):
+        source = open_source(_given("tree", tree, "linux-2.4.13"))
+        folder = Path(out) if out else project_root() / "build" / f"series-{Path(tree).name}"
+        made = render_series(SeriesRequest(source.root, folder, reserve_mb), Reporter())
+        if json:
+            show.as_json({"stages": [made.stage], "files": made.patches})
+        else:
+            show.stages(source.origin, [made.stage])
+            print("\n".join(str(path) for path in made.patches))
 
 
 @task(help=_help("distro", "json", "dry_run", "renew"))
@@ -381,5 +405,21 @@ def _out(out: str, distro: str) -> Path:
 
 
 namespace = Collection(
-    doctor, specs_, image, srpm, check, build, boot, judge, model, release, shell, bench, test, lint, clean
+    doctor,
+    specs_,
+    facts,
+    patch,
+    image,
+    srpm,
+    check,
+    build,
+    boot,
+    judge,
+    model,
+    release,
+    shell,
+    bench,
+    test,
+    lint,
+    clean,
 )

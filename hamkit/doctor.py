@@ -19,7 +19,7 @@ from hamkit.files import cache_root, project_root
 from hamkit.run import SYSTEM_PATH, run
 
 TASKS = (
-    "doctor", "specs", "image", "srpm", "check", "build", "boot", "judge",
+    "doctor", "specs", "facts", "patch", "image", "srpm", "check", "build", "boot", "judge",
     "model", "release", "shell", "bench", "test", "lint", "clean",
 )  # fmt: skip
 ANSWER_SECONDS = 2.0

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hamkit.errors import HamkitError, MissingNeed
+from hamkit.prove.comparison import Comparison
 from hamkit.stage import StageResult, Verdict
 
 COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNSUPPORTED: "yellow", Verdict.NOT_RUN: "dim"}
@@ -50,6 +51,16 @@ def stages(title: str, results: Sequence[StageResult]) -> None:
         (r.name, r.verdict, f"{r.seconds:.1f}{' (cached)' if r.cached else ''}", r.detail) for r in results
     ]
     table(title, ("stage", "verdict", "seconds", "detail"), rows)
+
+
+def run(comparison: Comparison) -> None:
+    """What the machine had after each step, and what does not agree with the model."""
+    rows = [(s.step, s.label, s.result, s.mem_total_kib, s.expected_total_kib) for s in comparison.steps]
+    table("steps", ("step", "action", "result", "MemTotal KiB", "model KiB"), rows)
+    wrong = [c for c in comparison.checks if c.verdict is not Verdict.PASS]
+    if wrong:
+        columns = ("step", "value", "seen", "model")
+        table("disagreements", columns, [(c.step, c.title, c.seen, c.expected) for c in wrong])
 
 
 def exit_code(verdict: Verdict) -> int:

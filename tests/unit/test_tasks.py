@@ -14,7 +14,7 @@ import pytest
 from hamkit.files import project_root
 
 TASKS = [
-    *("doctor", "specs", "image", "srpm", "check", "build", "boot", "judge"),
+    *("doctor", "specs", "facts", "patch", "image", "srpm", "check", "build", "boot", "judge"),
     *("model", "release", "shell", "bench", "test", "lint", "clean"),
 ]
 ACTING = ["image", "srpm", "build", "boot", "release"]
