@@ -18,8 +18,7 @@ from hamkit.build import lastjob
 from hamkit.build.engine import Engine
 from hamkit.errors import UserError
 from hamkit.files import project_root, write_whole
-from hamkit.kernel.facts import COLUMNS as facts_columns
-from hamkit.kernel.facts import probe
+from hamkit.kernel import facts as kernel_facts
 from hamkit.kernel.source import open_source
 from hamkit.model import expectation
 from hamkit.pipeline import Pipeline, Request, deliver
@@ -90,21 +89,14 @@ def _request(
 def _plan(pipeline: Pipeline, last: str, json: bool) -> None:
     plan = pipeline.plan()
     wanted = plan[: [p.stage for p in plan].index(last) + 1]
-    if json:
-        show.as_json(wanted)
-    else:
-        rows = [(p.stage, p.action, "cached" if p.cached else "to do") for p in wanted]
-        show.table(f"plan for {pipeline.request.spec.name}", ("stage", "action", "state"), rows)
+    rows = [(p.stage, p.action, "cached" if p.cached else "to do") for p in wanted]
+    show.either(json, wanted, f"plan for {pipeline.request.spec.name}", ("stage", "action", "state"), rows)
 
 
 def _stages(pipeline: Pipeline, json: bool, **more: object) -> None:
-    if json:
-        show.as_json({"stages": pipeline.results} | more)
-    else:
-        show.stages(pipeline.request.spec.name, pipeline.results)
-    bad = [s.verdict for s in pipeline.results if s.verdict is not Verdict.PASS]
-    if bad:
-        raise _leave(max(show.exit_code(v) for v in bad))
+    code = show.outcome(json, pipeline.request.spec.name, pipeline.results, more)
+    if code:
+        raise _leave(code)
 
 
 @task(help=_help("json"))
@@ -112,11 +104,8 @@ def doctor(_: Context, json: bool = False) -> None:
     """What is installed, what each missing thing disables, how to install it (exit 3 if any)."""
     with _told(json):
         needs = doctoring.diagnose()
-        if json:
-            show.as_json(needs)
-        else:
-            show.table("needs", doctoring.COLUMNS, doctoring.rows(needs))
-            print(doctoring.summary(needs))
+        show.either(json, needs, "needs", doctoring.COLUMNS, doctoring.rows(needs))
+        print(doctoring.summary(needs), file=sys.stderr)
         if any(not need.found and need.disables for need in needs):
             raise _leave(3)
 
@@ -147,12 +136,11 @@ def specs_(_: Context, distro: str = "", json: bool = False) -> None:
 def facts(_: Context, tree: str = "", json: bool = False) -> None:
     """Version, vendor and probed facts of a 2.4 kernel tree, and what makes it unsupported."""
     with _told(json):
-        found = probe(open_source(_given("tree", tree, "linux-2.4.13")).root)
-        if json:
-            show.as_json(found.as_json())
-        else:
-            show.table(f"Linux {found.identity.release}", facts_columns, found.rows())
-            print("\n".join([*(f"unsupported: {u}" for u in found.unsupported), *found.caveats]))
+        found = kernel_facts.probe(open_source(_given("tree", tree, "linux-2.4.13")).root)
+        title = f"Linux {found.identity.release}"
+        show.either(json, found.as_json(), title, kernel_facts.COLUMNS, found.rows())
+        for line in (*(f"unsupported: {reason}" for reason in found.unsupported), *found.caveats):
+            print(line, file=sys.stderr)
         if found.unsupported:
             raise _leave(1)
 
@@ -164,11 +152,7 @@ def patch(_: Context, tree: str = "", out: str = "", reserve_mb: int = 128, json
         source = open_source(_given("tree", tree, "linux-2.4.13"))
         folder = Path(out) if out else project_root() / "build" / f"series-{Path(tree).name}"
         made = render_series(SeriesRequest(source.root, folder, reserve_mb), Reporter())
-        if json:
-            show.as_json({"stages": [made.stage], "files": made.patches})
-        else:
-            show.stages(source.origin, [made.stage])
-            print("\n".join(str(path) for path in made.patches))
+        show.outcome(json, source.origin, [made.stage], {"files": made.patches})
 
 
 @task(help=_help("distro", "json", "dry_run", "renew"))
@@ -214,11 +198,9 @@ def check(_: Context, srpm: str = "", distro: str = "", sarif: str = "", json: b
         result = rpm.check(rpm.CheckRequest(Path(_given("srpm", srpm, "FILE")), _spec(distro)), Reporter())
         if sarif:
             write_whole(Path(sarif), rpm.as_sarif(result, Path(srpm)))
-        if json:
-            show.as_json(rpm.as_json(result))
-        else:
-            show.table(f"{Path(srpm).name} for {distro}", rpm.COLUMNS, rpm.rows(result))
-            print(result.stage.detail)
+        title = f"{Path(srpm).name} for {distro}"
+        show.either(json, rpm.as_json(result), title, rpm.COLUMNS, rpm.rows(result))
+        print(result.stage.detail, file=sys.stderr)
         if result.stage.verdict is not Verdict.PASS:
             raise _leave(show.exit_code(result.stage.verdict))
 
@@ -286,12 +268,9 @@ def judge(_: Context, console: str = "", json: bool = False) -> None:
     """Judge a console log again: how far the boot came, and what stopped it."""
     with _told(json):
         verdict = judge_log(Path(_given("console", console, "FILE")))
-        if json:
-            show.as_json(verdict)
-        else:
-            row = (verdict.verdict, verdict.outcome, verdict.state, verdict.step, verdict.detail)
-            show.table(console, ("verdict", "outcome", "state", "step", "detail"), [row])
-            print("\n".join(verdict.lines))
+        row = (verdict.verdict, verdict.outcome, verdict.state, verdict.step, verdict.detail)
+        show.either(json, verdict, console, ("verdict", "outcome", "state", "step", "detail"), [row])
+        print("\n".join(verdict.lines), file=sys.stderr)
         if verdict.verdict is not Verdict.PASS:
             raise _leave(show.exit_code(verdict.verdict))
 
@@ -301,10 +280,8 @@ def model(_: Context, scenario: str = "", json: bool = False) -> None:
     """What the reference model expects of a scenario, step by step."""
     with _told(json):
         wanted = scenarios.load(Path(scenario) if scenario else None)
-        if json:
-            show.as_json(expectation.expectation(wanted))
-        else:
-            show.table(wanted.name, expectation.ROW_TITLES, expectation.rows(wanted))
+        rows = expectation.rows(wanted)
+        show.either(json, expectation.expectation(wanted), wanted.name, expectation.ROW_TITLES, rows)
 
 
 @task(help=_help("distro", "flavour", "scenario", "out", "json", "dry_run", "renew", "keep"))
@@ -327,11 +304,8 @@ def release(
         dist = Path(out) if out else project_root() / "dist"
         chosen = Path(scenario) if scenario else scenarios.default_scenario()
         done = make_release(ReleaseRequest(request, chosen, dist), Reporter())
-        if json:
-            show.as_json(done.result)
-        else:
-            rows = [(s.name, s.verdict, f"{s.seconds:.1f}", s.detail) for s in done.result.stages]
-            show.table(f"release for {distro}", ("stage", "verdict", "seconds", "detail"), rows)
+        rows = [(s.name, s.verdict, f"{s.seconds:.1f}", s.detail) for s in done.result.stages]
+        show.either(json, done.result, f"release for {distro}", show.STAGE_COLUMNS, rows)
         print(f"{done.result.verdict.value}: {done.page}", file=sys.stderr)
         if done.result.verdict is not Verdict.PASS:
             raise _leave(show.exit_code(done.result.verdict))
@@ -379,10 +353,7 @@ def lint(_: Context, json: bool = False) -> None:
     """ruff, mypy, shellcheck, codespell and the house rules."""
     with _told(json):
         result = linting.lint(Reporter())
-        if json:
-            show.as_json(result)
-        else:
-            show.table("lint", linting.COLUMNS, linting.rows(result))
+        show.either(json, result, "lint", linting.COLUMNS, linting.rows(result))
         if not result.passed:
             raise _leave(1)
 
@@ -393,11 +364,8 @@ def clean(_: Context, images: bool = False, json: bool = False, dry_run: bool = 
     with _told(json):
         engine = Engine.connect() if images else None
         done = cleaning.plan(engine) if dry_run else cleaning.clean(engine)
-        if json:
-            show.as_json(done)
-        else:
-            word = "would be removed" if dry_run else "removed"
-            show.table(word, ("what",), [(w,) for w in (*done.folders, *done.images)])
+        word = "would be removed" if dry_run else "removed"
+        show.either(json, done, word, ("what",), [(w,) for w in (*done.folders, *done.images)])
 
 
 def _out(out: str, distro: str) -> Path:
@@ -405,21 +373,6 @@ def _out(out: str, distro: str) -> Path:
 
 
 namespace = Collection(
-    doctor,
-    specs_,
-    facts,
-    patch,
-    image,
-    srpm,
-    check,
-    build,
-    boot,
-    judge,
-    model,
-    release,
-    shell,
-    bench,
-    test,
-    lint,
-    clean,
+    *(doctor, specs_, facts, patch, image, srpm, check, build, boot, judge),
+    *(model, release, shell, bench, test, lint, clean),
 )

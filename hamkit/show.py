@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -19,6 +19,7 @@ from hamkit.prove.comparison import Comparison
 from hamkit.stage import StageResult, Verdict
 
 COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNSUPPORTED: "yellow", Verdict.NOT_RUN: "dim"}
+STAGE_COLUMNS = ("stage", "verdict", "seconds", "detail")
 TERMINATED = 128 + signal.SIGTERM
 
 
@@ -45,12 +46,29 @@ def as_json(value: object) -> None:
     sys.stdout.write("\n")
 
 
-def stages(title: str, results: Sequence[StageResult]) -> None:
-    """A table of stages with verdict, seconds and what was made."""
+def either(
+    json_wanted: bool, value: object, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+) -> None:
+    """The value as JSON for a script, or the rows as a table for a person."""
+    if json_wanted:
+        as_json(value)
+    else:
+        table(title, columns, rows)
+
+
+def outcome(json_wanted: bool, title: str, results: Sequence[StageResult], more: Mapping[str, object]) -> int:
+    """Stages with verdict, seconds and what was made; the exit code that they come to.
+
+    ``more`` goes into the JSON; files named there are listed for a person too.
+    """
     rows = [
         (r.name, r.verdict, f"{r.seconds:.1f}{' (cached)' if r.cached else ''}", r.detail) for r in results
     ]
-    table(title, ("stage", "verdict", "seconds", "detail"), rows)
+    either(json_wanted, {"stages": results} | dict(more), title, STAGE_COLUMNS, rows)
+    files = more.get("files")
+    if not json_wanted and isinstance(files, tuple):
+        sys.stdout.write("".join(f"{path}\n" for path in files))
+    return max((exit_code(r.verdict) for r in results), default=0)
 
 
 def run(comparison: Comparison) -> None:
