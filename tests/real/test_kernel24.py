@@ -173,6 +173,9 @@ def test_two_builds_in_two_places_are_the_same(
     for name in ("vmlinux", "bzImage", "System.map"):
         assert (again.folder / name).read_bytes() == (kernel.folder / name).read_bytes(), name
     assert str(tmp_path).encode() not in again.vmlinux.read_bytes()
+    objects = {path.relative_to(kernel.objects): path.read_bytes() for path in kernel.objects.rglob("*.o")}
+    assert Path("mm/page_alloc.o") in objects
+    assert objects == {path: (again.objects / path).read_bytes() for path in objects}
 
 
 @pytest.fixture(scope="module")

@@ -31,8 +31,10 @@ from hamkit.render.environment import render
 from hamkit.run import run
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
+LAYOUT = "2"  # of a build's folder in the cache
 BASE = "config24/base.config.j2"
 BZIMAGE = "arch/i386/boot/bzImage"
+MEMORY_FOLDERS = ("mm", "arch/i386/mm")  # whose objects a patched kernel is held against the stock one by
 ANSWERS = b"\n" * 10_000  # to every question that oldconfig asks, its default
 FAULT = re.compile(
     r"(?m)^(?!.*\bwarning: ).*(?:\b[Ee]rror\b[: ]|undefined reference|Invalid option|No rule to make).*$"
@@ -99,6 +101,11 @@ class Kernel:
         return self.folder / "modules"
 
     @property
+    def objects(self) -> Path:
+        """The objects of the memory management, by their place in the tree: ``mm/page_alloc.o``."""
+        return self.folder / "objects"
+
+    @property
     def include(self) -> Path:
         """The configured headers, for modules built outside the tree."""
         return self.folder / "include"
@@ -127,7 +134,7 @@ def build_kernel(request: KernelRequest, progress: Progress) -> Kernel:
 def kernel_folder(request: KernelRequest) -> Path:
     """Where the results of these inputs lie."""
     asked = request.flavour.requested().text()
-    key = sha256_text(request.source.digest, asked, request.toolchain.digest, tools_digest_text())
+    key = sha256_text(LAYOUT, request.source.digest, asked, request.toolchain.digest, tools_digest_text())
     return cache_root() / "kernels24" / key
 
 
@@ -207,6 +214,10 @@ class Building:
         for path in sorted(installed.glob("*/kernel/**/*.o")):
             shutil.copy2(path, self._out / "modules" / path.name)
         shutil.copytree(self._tree / "include", self._out / "include", symlinks=True)
+        for name in MEMORY_FOLDERS:
+            (self._out / "objects" / name).mkdir(parents=True)
+            for path in (self._tree / name).glob("*.o"):
+                shutil.copy2(path, self._out / "objects" / name)
         shims = self._tools / "shims"
         write_whole(self._out / "shims", shims.read_text() if shims.is_file() else "")
 
