@@ -26,6 +26,7 @@ from hamkit.run import run
 pytestmark = pytest.mark.kernels24
 
 TREES = cache_root() / "kernels"
+FOUND = sorted(path.name for path in TREES.glob("linux-2.4.*"))
 GUEST_CC = "i386-linux-musl-gcc"
 MEMORY = 1536 << 20
 # Where the line's generations differ, by tree: as read in the sources by eye.
@@ -140,8 +141,9 @@ def test_generations(name: str) -> None:
     assert {key: facts[key] for key in GENERATIONS[name]} == GENERATIONS[name]
 
 
-@pytest.mark.parametrize("path", sorted(TREES.glob("linux-2.4.*")), ids=lambda path: path.name)
-def test_every_fact_points_at_its_evidence(path: Path) -> None:
+@pytest.mark.parametrize("name", FOUND or ["linux-2.4.13"])
+def test_every_fact_points_at_its_evidence(name: str) -> None:
+    path = tree(name)
     facts = probe(path)
     assert facts.unsupported == ()
     for fact in facts.facts.values():
