@@ -86,10 +86,27 @@ class Patch(_Table):
     edits: tuple[Edit, ...] = ()
 
 
-class Plan(_Table):
-    """The series in its order."""
+class Need(_Table):
+    """A fact that must have a value, and what is missing where it has another."""
 
+    fact: str
+    value: bool | int | str
+    reason: str
+
+
+class Plan(_Table):
+    """The series in its order, and the facts that it needs."""
+
+    needs: tuple[Need, ...] = ()
     patch: Annotated[tuple[Patch, ...], Field(min_length=1)]
+
+    def unsupported(self, facts: Facts) -> tuple[str, ...]:
+        """Why the series does not fit a tree with these facts; empty when it does."""
+        return tuple(
+            f"{need.fact} is {facts.get(need.fact)!r}: {need.reason}"
+            for need in self.needs
+            if facts.get(need.fact) != need.value
+        )
 
 
 def load_plan(folder: Path) -> Plan:

@@ -17,11 +17,13 @@ from hamkit.render.series import spatch
 from hamkit.render.series.diff import changes, mail
 from hamkit.render.series.misses import SeriesMiss
 from hamkit.render.series.overlay import Overlay, digest
-from hamkit.render.series.plan import Patch, load_plan
+from hamkit.render.series.plan import Patch, Plan, load_plan
 from hamkit.render.series.steps import Work, carry_out
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
 STAGE = "patch"
+PATCHES = project_root() / "patches"
+PATCHED = "include/linux/mem_hotadd.h"  # what the first patch brings
 MANIFEST = "manifest.json"
 SERIES = "series"
 RESERVE_MB = (16, 640)  # one GB of memory; what leaves 256 MB of lowmem
@@ -57,13 +59,16 @@ def render_series(request: SeriesRequest, progress: Progress) -> SeriesResult:
     least, most = RESERVE_MB
     if not least <= request.reserve_mb <= most:
         raise UserError(f"cannot reserve {request.reserve_mb} MB", f"choose from {least} to {most} MB")
-    facts = probe(request.tree)
-    if facts.unsupported:
+    facts, plan = probe(request.tree), load_plan(PATCHES)
+    reasons = facts.unsupported or plan.unsupported(facts.values)
+    if reasons:
         raise UserError(
-            f"this tree cannot be patched: {'; '.join(facts.unsupported)}", "see `invoke facts` for all of it"
+            f"this tree cannot be patched: {'; '.join(reasons)}", "see `invoke facts` for all of it"
         )
+    if (request.tree / PATCHED).exists():
+        raise UserError(f"the tree has {PATCHED}: it is patched already", "give the tree as it was before")
     overlay = Overlay(request.tree)
-    mails = _mails(request, facts, overlay, progress)
+    mails = _mails(request, facts, plan, overlay, progress)
     names = [f"{number:04d}-{patch.name}.patch" for number, (patch, _) in enumerate(mails, 1)]
     manifest = _manifest(request, facts, overlay, dict(zip(names, (text for _, text in mails), strict=True)))
     with folder_whole(request.out) as folder:
@@ -85,15 +90,13 @@ def render_series(request: SeriesRequest, progress: Progress) -> SeriesResult:
 
 
 def _mails(
-    request: SeriesRequest, facts: KernelFacts, overlay: Overlay, progress: Progress
+    request: SeriesRequest, facts: KernelFacts, plan: Plan, overlay: Overlay, progress: Progress
 ) -> list[tuple[Patch, str]]:
     """Each patch that changes something, with its text."""
-    folder = project_root() / "patches"
-    plan = load_plan(folder)
     context = {"facts": facts.values, "reserve_mb": request.reserve_mb}
     made = []
     with scratch_folder("series") as scratch, progress.step("patch: render the series") as step:
-        work = Work(overlay, folder, context, scratch)
+        work = Work(overlay, PATCHES, context, scratch)
         for patch in plan.patch:
             step.note(patch.name)
             before = overlay.snapshot()
