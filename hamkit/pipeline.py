@@ -5,6 +5,7 @@ render -> image -> srpm -> check -> build -> boot -> prove; ``hamkit.release`` a
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -74,7 +75,11 @@ class Pipeline:
     def logs(self) -> Path:
         """Where this run's logs lie; the next run for the distribution replaces what is not kept."""
         name = self.request.spec.name
-        return cache_root() / "runs" / (f"{name}-{time.strftime(STAMP)}" if self.request.keep else name)
+        return (
+            cache_root()
+            / "runs"
+            / (f"{name}-{time.strftime(STAMP)}-{os.getpid()}" if self.request.keep else name)
+        )
 
     @cached_property
     def engine(self) -> Engine:

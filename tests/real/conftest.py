@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from hamkit import scenarios, specs
 from hamkit.build.engine import Engine
 from hamkit.build.image import Image
 from hamkit.errors import MissingNeed
+from hamkit.files import cache_root
 from hamkit.pipeline import Pipeline, Request
 from hamkit.progress import Quiet
 from hamkit.run import find
+
+ONE_AT_A_TIME = ("test_build", "test_killed", "test_release")
 
 
 @pytest.fixture(scope="session")
@@ -33,23 +39,45 @@ def qemu() -> Path:
         pytest.skip(str(missing))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two processes share the work: what looks at the engine as a whole stays together in one of them.
+
+    The other one boots last, when the first has built what is booted.
+    """
+    for item in items:
+        together = item.path.stem in ONE_AT_A_TIME
+        item.add_marker(pytest.mark.xdist_group("engine" if together else item.path.stem))
+    items.sort(key=lambda item: item.path.stem == "test_boot")
+
+
 class Pipelines:
-    """One pipeline for each distribution and kind of build, so that a session builds once."""
+    """One pipeline for each distribution, its packages built once for all processes of the session."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str, bool], Pipeline] = {}
+        self._made: dict[str, Pipeline] = {}
 
-    def get(self, distro: str, testing: bool = False) -> Pipeline:
-        key = (distro, testing)
-        if key not in self._made:
-            request = Request(specs.load(distro), scenarios.load(), testing=testing)
-            self._made[key] = Pipeline(request, Quiet())
-        return self._made[key]
+    def get(self, distro: str) -> Pipeline:
+        if distro not in self._made:
+            run = Pipeline(Request(specs.load(distro), scenarios.load(), keep=True), Quiet())
+            locks = cache_root() / "locks"
+            locks.mkdir(exist_ok=True)
+            with FileLock(locks / f"tests-{distro}.lock"):
+                run.image  # noqa: B018 - asking makes it
+                run.rpms  # noqa: B018
+            self._made[distro] = run
+        return self._made[distro]
+
+    def forget(self) -> None:
+        """Remove the logs of the session's runs."""
+        for run in self._made.values():
+            shutil.rmtree(run.logs, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def pipelines(engine: Engine, qemu: Path) -> Pipelines:
-    return Pipelines()
+def pipelines(engine: Engine, qemu: Path) -> Iterator[Pipelines]:
+    made = Pipelines()
+    yield made
+    made.forget()
 
 
 @pytest.fixture(scope="session")
