@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hamkit.errors import Failure
 
-SHOWN = 3  # candidates a miss
+SHOWN, WIDTH = 3, 70  # candidates a miss, characters of each
 NOISE = frozenset(
     ("position", "identifier", "expression", "typedef", "struct", "unsigned", "define", "include")
 )
@@ -41,11 +42,13 @@ class SeriesMiss(Failure):
 
 
 def candidates(pattern: str, text: str) -> tuple[str, ...]:
-    """Lines of ``text`` that share the most identifiers with a rule's or an edit's pattern."""
-    wanted = set(re.findall(r"[A-Za-z_]\w{3,}", pattern)) - NOISE
-    scored = []
-    for number, line in enumerate(text.splitlines(), 1):
-        score = len(wanted & set(re.findall(r"[A-Za-z_]\w{3,}", line)))
-        if score:
-            scored.append((-score, number, f"line {number}: {line.strip()[:70]}"))
-    return tuple(shown for _, _, shown in sorted(scored)[:SHOWN])
+    """Lines of ``text`` that share the most and the rarest identifiers with a rule's or an edit's pattern."""
+    wanted = _words(pattern) - NOISE
+    lines = [(number, line, wanted & _words(line)) for number, line in enumerate(text.splitlines(), 1)]
+    seen = Counter(word for _, _, shared in lines for word in shared)
+    ranked = sorted((-sum(1 / seen[word] for word in shared), number, line) for number, line, shared in lines)
+    return tuple(f"line {number}: {line.strip()[:WIDTH]}" for score, number, line in ranked[:SHOWN] if score)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[A-Za-z_]\w{3,}", text))

@@ -66,10 +66,14 @@ def _apply(rules: Rules, work: Work) -> None:
     for rule, wanted in rules.fires.items():
         fired = applied.fired[rule]
         if fired != wanted:
-            matched = "\n".join(line for line in bodies[rule].splitlines() if not line.startswith("+"))
-            near = candidates(matched, text)
+            near = candidates(_matched(bodies[rule]), text)
             work.misses.append(Miss(f"{rules.cocci} {rule}", rules.file, wanted, fired, near))
     work.overlay.current[rules.file] = applied.text
+
+
+def _matched(body: str) -> str:
+    """What a rule looks for: its lines without its declarations and without what it adds."""
+    return "\n".join(line for line in body.partition("@@")[2].splitlines() if not line.startswith("+"))
 
 
 def _edit(edit: Edit, work: Work) -> None:
