@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
+#include <termios.h>
 #include <unistd.h>
 
 static void show(const char *path)
@@ -36,6 +37,7 @@ int main(void)
 	show("/proc/cpuinfo");
 	printf("hamkit: done\n");
 	fflush(stdout);
+	tcdrain(1); /* the serial port may still be sending */
 	reboot(RB_AUTOBOOT);
 	return 1;
 }
