@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -152,13 +153,20 @@ def test_without_the_option_memory_management_is_the_stock_kernel_s(
     )
     names = {path.name for path in stock.glob("*.o")}
     assert {"page_alloc.o", "vmscan.o", "highmem.o", "memory.o"} <= names
-    assert {name: code(other / name) for name in names} == {name: code(stock / name) for name in names}
+    numbered = ".word %c0" in (source / "include/asm-i386/page.h").read_text(encoding="latin-1")
+    for name in sorted(names):
+        assert code(other / name, tmp_path, numbered) == code(stock / name, tmp_path, numbered), name
 
 
-def code(path: Path) -> list[str]:
-    """Instructions, data and relocations of an object."""
-    text = run.run(["objdump", "-s", "-d", "-r", "-j.text", "-j.text.init", "-j.data", path], check=False)
-    return text.stdout.splitlines()[3:]
+def code(path: Path, scratch: Path, numbered: bool) -> tuple[list[bytes], str]:
+    """Sections and relocations of an object; ``numbered``: BUG() has its line number behind it (left out)."""
+    sections = []
+    for name in (".text", ".text.init", ".data", ".data.init", ".rodata"):
+        out = scratch / "section"
+        run.run(["objcopy", "-O", "binary", f"--only-section={name}", path, out])
+        raw = out.read_bytes()
+        sections.append(re.sub(rb"\x0f\x0b..(?=....)", b"\x0f\x0b??", raw, flags=re.S) if numbered else raw)
+    return sections, "".join(run.run(["objdump", "-r", path]).stdout.splitlines(keepends=True)[2:])
 
 
 @pytest.mark.parametrize("name", NOT_COVERED)
