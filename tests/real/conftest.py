@@ -39,6 +39,7 @@ def qemu() -> Path:
         pytest.skip(str(missing))
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Two processes share the work: what looks at the engine as a whole stays together in one of them.
 
