@@ -18,8 +18,6 @@ from hamkit.pipeline import Pipeline, Request
 from hamkit.progress import Quiet
 from hamkit.run import find
 
-ONE_AT_A_TIME = ("test_build", "test_killed", "test_release")
-
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
@@ -37,18 +35,6 @@ def qemu() -> Path:
         return find("qemu-system-x86_64", "qemu-system-x86")
     except MissingNeed as missing:
         pytest.skip(str(missing))
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two processes share the work: what looks at the engine as a whole stays together in one of them.
-
-    The other one boots last, when the first has built what is booted.
-    """
-    for item in items:
-        together = item.path.stem in ONE_AT_A_TIME
-        item.add_marker(pytest.mark.xdist_group("engine" if together else item.path.stem))
-    items.sort(key=lambda item: item.path.stem == "test_boot")
 
 
 class Pipelines:
