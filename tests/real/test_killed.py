@@ -16,6 +16,7 @@ from hamkit.build.engine import LABEL, Engine
 from hamkit.files import PREFIX, cache_root, project_root
 from hamkit.pipeline import Pipeline
 
+HEARING = ("env", "--default-signal=INT")  # tests started in the background hand an ignored SIGINT down
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
 
 
@@ -31,7 +32,7 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, debian12: Pipeline) ->
 
 def _start(*words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "invoke", "--search-root", str(project_root()), *words],
+        [*HEARING, sys.executable, "-m", "invoke", "--search-root", str(project_root()), *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -105,7 +106,7 @@ def test_killed_installation(number: signal.Signals, engine: Engine, debian12: P
         f"    Engine.connect().build('FROM {base}\\nRUN touch /half; sleep 600\\n', 'hamkit/half:x',"
         " Path('/dev/null'), lambda _: None)\n"
     )
-    run = subprocess.Popen([sys.executable, "-c", code])
+    run = subprocess.Popen([*HEARING, sys.executable, "-c", code])
     _wait_for(lambda: engine.api.containers(filters={"ancestor": base}), "the build's container")
     run.send_signal(number)
     assert run.wait(60) != 0
