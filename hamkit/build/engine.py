@@ -33,6 +33,7 @@ LABEL = "org.hamkit"
 OURS = "hamkit/"
 ANSWER_SECONDS = 5
 API_SECONDS = 900
+STALE_SECONDS = 30  # another run's container starts within a moment of its making
 STDOUT = 1  # of the channels in the attach stream
 CALL = '"$@" >/job/out/stdout 2>/job/out/stderr; echo $? >/job/out/status'
 
@@ -179,9 +180,13 @@ class Engine:
         return made
 
     def sweep(self) -> None:
-        """Remove what a killed run of hamkit may have left: unfinished image layers."""
+        """Remove what a killed run may have left: image layers, a container killed before its start."""
         with contextlib.suppress(*EngineErrors):
             self.client.images.prune(filters={"dangling": True, "label": LABEL})
+            created = self.api.containers(all=True, filters={"label": LABEL, "status": "created"})
+            for container in created:
+                if time.time() - container["Created"] >= STALE_SECONDS:
+                    self.remove(container["Id"])
 
     def run(self, job: Job, told: Callable[[str], None]) -> JobDone:
         """Run a job to its end.

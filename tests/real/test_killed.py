@@ -48,8 +48,9 @@ def _wait_for(condition: Callable[[], object], what: str, seconds: float = 60.0)
         time.sleep(0.05)
 
 
-def _jobs(engine: Engine) -> list[object]:
-    return list(engine.api.containers(all=True, filters={"label": LABEL}))
+def _jobs(engine: Engine, *status: str) -> list[object]:
+    filters = {"label": [f"{LABEL}=job"]} | ({"status": list(status)} if status else {})
+    return list(engine.api.containers(all=True, filters=filters))
 
 
 def _machines(folder: Path) -> list[int]:
@@ -69,7 +70,7 @@ def _processes() -> Iterator[tuple[int, bytes]]:
 def test_killed_job(number: signal.Signals, away: Path, engine: Engine) -> None:
     before = {image.id for image in engine.client.images.list(all=True)}
     run = _start("build", "--distro", "debian-12")
-    _wait_for(lambda: _jobs(engine), "the job")
+    _wait_for(lambda: _jobs(engine, "running"), "the job")
     run.send_signal(number)
     output, _ = run.communicate(timeout=60)
     assert run.returncode != 0
@@ -112,6 +113,17 @@ def test_killed_installation(number: signal.Signals, engine: Engine, debian12: P
     assert run.wait(60) != 0
     _wait_for(lambda: not engine.api.containers(all=True, filters={"ancestor": base}), "the container's end")
     assert {image.id for image in engine.client.images.list(all=True)} == before
+
+
+def test_container_killed_before_its_start_is_swept(
+    engine: Engine, debian12: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = engine.api.create_container(debian12.image.digest, ["true"], labels={LABEL: "job"})
+    engine.sweep()
+    assert [c["Id"] for c in engine.api.containers(all=True, filters={"id": made["Id"]})] == [made["Id"]]
+    monkeypatch.setattr("hamkit.build.engine.STALE_SECONDS", 0)
+    engine.sweep()
+    assert engine.api.containers(all=True, filters={"id": made["Id"]}) == []
 
 
 def test_leftovers_of_a_killed_bootstrap_are_swept(cache: Path) -> None:
