@@ -45,6 +45,11 @@ def ours(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def is_task(path: Path) -> bool:
+    """Whether the module is one of the room that knows Invoke."""
+    return path.is_relative_to(LIBRARY / "tasks")
+
+
 def calls(path: Path) -> Iterator[str]:
     """What a module calls, as written: ``print``, ``sys.exit``."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -71,6 +76,14 @@ def test_model_and_errors_stand_alone(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_the_tasks_know_invoke(path: Path) -> None:
+    if is_task(path):
+        return
+    assert not re.search(r"^\s*(from|import) invoke\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [name for name in ours(path) if name.startswith("hamkit.tasks")] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_run_starts_processes(path: Path) -> None:
     if name_of(path) == "hamkit.run":
         return
@@ -85,9 +98,9 @@ def test_only_run_starts_processes(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_the_library_does_not_talk_or_leave(path: Path) -> None:
-    talking = {"sys.exit", "exit", "quit", "os._exit"} | (
-        set() if name_of(path) == "hamkit.progress" else {"print"}
-    )
+    talking = {"sys.exit", "exit", "quit", "os._exit"}
+    if name_of(path) != "hamkit.progress" and not is_task(path):
+        talking.add("print")
     assert talking & set(calls(path)) == set()
 
 
@@ -114,17 +127,17 @@ def test_every_fact_file_loads() -> None:
         assert scenarios.load(path).name
 
 
-def tasks_of_the_file() -> set[str]:
-    """Names of the functions that tasks.py decorates as tasks."""
-    tree = ast.parse((ROOT / "tasks.py").read_text(encoding="utf-8"))
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+def known_tasks() -> set[str]:
+    """Names of the functions that ``hamkit.tasks`` decorates as tasks."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in MODULES if is_task(path)]
+    functions = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
     return {f.name.rstrip("_") for f in functions if any("task" in ast.unparse(d) for d in f.decorator_list)}
 
 
 def test_readme_doctor_and_tasks_agree() -> None:
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Tasks")[1].split("Exit codes")[0]
-    assert set(re.findall(r"^\| `([a-z]+)", section, re.MULTILINE)) == tasks_of_the_file()
-    assert set(doctor.TASKS) == tasks_of_the_file()
+    assert set(re.findall(r"^\| `([a-z]+)", section, re.MULTILINE)) == known_tasks()
+    assert set(doctor.TASKS) == known_tasks()
 
 
 def test_packages_name_tasks_that_exist() -> None:

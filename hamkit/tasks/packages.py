@@ -1,0 +1,129 @@
+"""Distributions and their packages: specs, image, srpm, check, build, shell."""
+
+import sys
+from pathlib import Path
+
+from invoke import Context, task
+
+from hamkit import show, specs
+from hamkit.build import lastjob
+from hamkit.build.engine import Engine
+from hamkit.files import write_whole
+from hamkit.pipeline import Pipeline, deliver
+from hamkit.progress import Reporter
+from hamkit.prove import rpm
+from hamkit.stage import Verdict
+from hamkit.tasks.common import (
+    given,
+    help_for,
+    leave,
+    out_folder,
+    request_for,
+    show_plan,
+    show_stages,
+    spec_of,
+    told,
+)
+
+
+@task(name="specs", help={"distro": "show one, whole"} | help_for("json"))
+def specs_(_: Context, distro: str = "", json: bool = False) -> None:
+    """Table of distributions, or one with --distro NAME."""
+    with told(json):
+        known = specs.load_all()
+        chosen = [specs.load(distro)] if distro else list(known.values())
+        if json:
+            show.as_json(chosen[0] if distro else chosen)
+        elif distro:
+            facts = chosen[0].model_dump(mode="json")
+            fields = [(f"{part}.{key}", value) for part, keys in facts.items() for key, value in keys.items()]
+            show.table(distro, ("field", "value"), fields)
+        else:
+            columns = ("name", "title", "line", "flavours", "rpm", "end of life")
+            rows = [
+                (d.name, d.title, d.line, " ".join(s.kernel.flavours), s.rpm.version, d.end_of_life)
+                for s in chosen
+                for d in (s.distribution,)
+            ]
+            show.table("distributions", columns, rows)
+
+
+@task(help=help_for("distro", "json", "dry_run", "renew"))
+def image(
+    _: Context, distro: str = "", json: bool = False, dry_run: bool = False, renew: bool = False
+) -> None:
+    """The build image of a distribution: pulled or bootstrapped base, toolchain, kernels."""
+    with told(json):
+        pipeline = Pipeline(request_for(distro, renew=renew), Reporter())
+        if dry_run:
+            return show_plan(pipeline, "image", json)
+        with pipeline.locked():
+            made = pipeline.image
+        return show_stages(pipeline, json, image=made.digest, base=made.base, kernels=made.kernels)
+
+
+@task(help=help_for("distro", "out", "json", "dry_run", "renew"))
+def srpm(
+    _: Context,
+    distro: str = "",
+    out: str = "",
+    json: bool = False,
+    dry_run: bool = False,
+    renew: bool = False,
+) -> None:
+    """The HAM source RPM in a distribution's dialect, built by its own rpmbuild."""
+    with told(json):
+        pipeline = Pipeline(request_for(distro, renew=renew), Reporter())
+        if dry_run:
+            return show_plan(pipeline, "srpm", json)
+        with pipeline.locked():
+            made = deliver((pipeline.srpm.path,), out_folder(out, distro))
+        return show_stages(pipeline, json, files=made)
+
+
+@task(
+    help={"srpm": "package file, source or binary", "sarif": "file for the findings as SARIF"}
+    | help_for("distro", "json")
+)
+def check(_: Context, srpm: str = "", distro: str = "", sarif: str = "", json: bool = False) -> None:
+    """Compatibility of a package with a distribution's rpm (exit 1 when it does not fit)."""
+    with told(json):
+        result = rpm.check(rpm.CheckRequest(Path(given("srpm", srpm, "FILE")), spec_of(distro)), Reporter())
+        if sarif:
+            write_whole(Path(sarif), rpm.as_sarif(result, Path(srpm)))
+        title = f"{Path(srpm).name} for {distro}"
+        show.either(json, rpm.as_json(result), title, rpm.COLUMNS, rpm.rows(result))
+        print(result.stage.detail, file=sys.stderr)
+        if result.stage.verdict is not Verdict.PASS:
+            raise leave(show.exit_code(result.stage.verdict))
+
+
+@task(help=help_for("distro", "out", "testing", "json", "dry_run", "renew", "keep"))
+def build(
+    _: Context,
+    distro: str = "",
+    out: str = "",
+    testing: bool = False,
+    json: bool = False,
+    dry_run: bool = False,
+    renew: bool = False,
+    keep: bool = False,
+) -> None:
+    """The source RPM rebuilt in the image: modules for each flavour, hamctl, proof programs."""
+    with told(json):
+        pipeline = Pipeline(request_for(distro, testing=testing, renew=renew, keep=keep), Reporter())
+        if dry_run:
+            return show_plan(pipeline, "build", json)
+        with pipeline.locked():
+            made = deliver((pipeline.srpm.path, *pipeline.rpms.paths), out_folder(out, distro))
+        return show_stages(pipeline, json, files=made)
+
+
+@task(help=help_for("distro"))
+def shell(_: Context, distro: str = "") -> None:
+    """A shell in the build image of the last (failed) run, its input files in /job/in."""
+    with told(False):
+        spec_of(distro)
+        status = lastjob.shell(distro, Engine.connect())
+        if status:
+            raise leave(status)

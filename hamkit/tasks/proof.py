@@ -1,0 +1,91 @@
+"""The kernel held against the model: boot, judge, model, bench."""
+
+import sys
+from pathlib import Path
+
+from invoke import Context, task
+
+from hamkit import scenarios, show
+from hamkit.errors import UserError
+from hamkit.model import expectation
+from hamkit.pipeline import Pipeline
+from hamkit.progress import Reporter
+from hamkit.prove import bench as benching
+from hamkit.prove.console import judge as judge_log
+from hamkit.stage import Verdict
+from hamkit.tasks.common import given, help_for, leave, request_for, show_plan, show_stages, told
+
+
+@task(help=help_for("distro", "flavour", "scenario", "testing", "json", "dry_run", "renew", "keep"))
+def boot(
+    _: Context,
+    distro: str = "",
+    flavour: str = "",
+    scenario: str = "",
+    testing: bool = False,
+    json: bool = False,
+    dry_run: bool = False,
+    renew: bool = False,
+    keep: bool = False,
+) -> None:
+    """Boot the distribution's kernel in QEMU, hot-add memory, compare with the model."""
+    with told(json):
+        request = request_for(distro, flavour or None, scenario or None, testing, renew, keep)
+        pipeline = Pipeline(request, Reporter())
+        if dry_run:
+            return show_plan(pipeline, "prove", json)
+        with pipeline.locked():
+            booted = pipeline.booted
+            compared = pipeline.proved if booted.stage.verdict is Verdict.PASS else None
+        if compared and not json:
+            rows = [
+                (s.step, s.label, s.result, s.mem_total_kib, s.expected_total_kib) for s in compared.steps
+            ]
+            show.table("steps", ("step", "action", "result", "MemTotal KiB", "model KiB"), rows)
+            wrong = [
+                (c.step, c.title, c.seen, c.expected)
+                for c in compared.checks
+                if c.verdict is not Verdict.PASS
+            ]
+            if wrong:
+                show.table("disagreements", ("step", "value", "seen", "model"), wrong)
+        print(f"logs: {pipeline.logs}", file=sys.stderr)
+        return show_stages(pipeline, json, comparison=compared)
+
+
+@task(help={"console": "console log of any run, whole or cut short"} | help_for("json"))
+def judge(_: Context, console: str = "", json: bool = False) -> None:
+    """Judge a console log again: how far the boot came, and what stopped it."""
+    with told(json):
+        verdict = judge_log(Path(given("console", console, "FILE")))
+        row = (verdict.verdict, verdict.outcome, verdict.state, verdict.step, verdict.detail)
+        show.either(json, verdict, console, ("verdict", "outcome", "state", "step", "detail"), [row])
+        print("\n".join(verdict.lines), file=sys.stderr)
+        if verdict.verdict is not Verdict.PASS:
+            raise leave(show.exit_code(verdict.verdict))
+
+
+@task(help=help_for("scenario", "json"))
+def model(_: Context, scenario: str = "", json: bool = False) -> None:
+    """What the reference model expects of a scenario, step by step."""
+    with told(json):
+        wanted = scenarios.load(Path(scenario) if scenario else None)
+        rows = expectation.rows(wanted)
+        show.either(json, expectation.expectation(wanted), wanted.name, expectation.ROW_TITLES, rows)
+
+
+@task(help={"rounds": "boots of each kind"} | help_for("distro", "flavour", "json"))
+def bench(_: Context, distro: str = "", flavour: str = "", rounds: int = 3, json: bool = False) -> None:
+    """The boot stage against a bare QEMU boot of the same kernel, as a ratio in one run."""
+    with told(json):
+        if rounds < 1:
+            raise UserError(f"--rounds {rounds} measures nothing", "give 1 or more")
+        pipeline = Pipeline(request_for(distro, flavour or None), Reporter())
+        with pipeline.locked():
+            measured = benching.boot_ratio(pipeline.boot_request, rounds, pipeline.progress)
+        if json:
+            show.as_json(measured.facts())
+        else:
+            rounds_shown = zip(measured.plain, measured.alike, measured.stage, strict=True)
+            show.table(f"boot of {distro}, seconds", ("plain", "alike", "stage"), list(rounds_shown))
+            print(f"stage to plain {measured.to_plain:.3f}, to alike {measured.to_alike:.3f}")
