@@ -47,10 +47,10 @@ def sha256_text(*parts: str) -> str:
     return total.hexdigest()
 
 
-def sha256_tree(root: Path) -> str:
-    """SHA-256 over names, modes (executable or not) and contents below ``root``."""
+def sha256_tree(root: Path, without: tuple[str, ...] = ()) -> str:
+    """SHA-256 over names, modes (executable or not) and contents below ``root``, save for such suffixes."""
     parts: list[str] = []
-    for path in sorted(p for p in root.rglob("*") if p.is_file()):
+    for path in sorted(p for p in root.rglob("*") if p.is_file() and p.suffix not in without):
         mode = "x" if os.access(path, os.X_OK) else "-"
         parts += [path.relative_to(root).as_posix(), mode, sha256_file(path)]
     return sha256_text(*parts)

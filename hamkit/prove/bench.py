@@ -54,7 +54,7 @@ def boot_ratio(request: BootRequest, rounds: int, progress: Progress) -> BootRat
     Raises Failure when a boot does not come to its end.
     """
     alike = describe_machine(replace(request, out=request.out / "bare"))
-    append = f"console=ttyS0 panic=-1 {hidden_memory(request)}"
+    append = f"console=ttyS0 panic=-1 {hidden_memory(request.scenario)}"
     plain = replace(alike, model="max", append=append)
     write_whole(alike.initramfs, cpio(guest.base(request.busybox, BARE_INIT)))
     seconds: list[tuple[float, float, float]] = []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from hamkit.errors import UserError
 from hamkit.files import sha256_file, sha256_text, write_whole
@@ -16,7 +17,7 @@ from hamkit.model.scenario import Scenario, UseStep
 from hamkit.progress import Progress, Step
 from hamkit.prove import guest
 from hamkit.prove.console import HOST, ConsoleVerdict, Judge, Limits, Splitter
-from hamkit.prove.qemu import Machine, Session, session
+from hamkit.prove.qemu import Machine, Session, Startable, session
 from hamkit.run import paste
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
@@ -60,7 +61,8 @@ class BootRequest:
 class BootResult:
     """What came of it. ``report`` is the guest's report with plain newlines, perhaps cut short.
 
-    ``timeline``: seconds from the start of QEMU at which each state was first seen.
+    ``timeline``: seconds from the start of QEMU at which each state was first seen. ``counters``: what was
+    read of the guest's memory from outside, by step, where that is done.
     """
 
     stage: StageResult
@@ -69,6 +71,7 @@ class BootResult:
     report: str
     argv: tuple[str, ...]
     timeline: Mapping[str, float]
+    counters: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
 
 
 def boot(request: BootRequest, progress: Progress) -> BootResult:
@@ -85,8 +88,22 @@ def boot(request: BootRequest, progress: Progress) -> BootResult:
     for path in (machine.console, machine.report):  # what an earlier run left there is not this run's
         write_whole(path, b"")
     with progress.step(f"boot {request.release}") as step:
-        run = Run(machine, _limits(request), step)
+        run = Run(machine, limits_for(request.scenario, request.limits), step)
         run.go(request.out)
+    inputs = {"kernel": sha256_file(request.kernel), "initramfs": sha256_file(machine.initramfs)}
+    return boot_result(request.release, request.scenario, machine, run, watch, inputs)
+
+
+def boot_result(
+    release: str,
+    scenario: Scenario,
+    machine: Startable,
+    run: Run,
+    watch: Stopwatch,
+    inputs: Mapping[str, str],
+    counters: Mapping[int, Mapping[str, int]] | None = None,
+) -> BootResult:
+    """What became of a run that ended: the verdict, and its evidence."""
     console = run.judge.verdict()
     report = _read_report(machine.report)
     verdict, detail = _stage_verdict(console, report)
@@ -95,22 +112,19 @@ def boot(request: BootRequest, progress: Progress) -> BootResult:
         verdict,
         watch.seconds,
         detail,
-        inputs={
-            "kernel": sha256_file(request.kernel),
-            "initramfs": sha256_file(machine.initramfs),
-            "scenario": sha256_text(repr(request.scenario)),
-        },
+        inputs={**inputs, "scenario": sha256_text(repr(scenario))},
         outputs=tuple(Artifact.of(path) for path in (machine.console, machine.report)),
         facts={
-            "release": request.release,
+            "release": release,
             "outcome": console.outcome.value,
             "state": console.state.value,
             "lines": list(console.lines),
             "timeline": run.timeline,
             "argv": list(run.argv),
+            **({"counters": counters} if counters else {}),
         },
     )
-    return BootResult(stage, console, machine.console, report, run.argv, run.timeline)
+    return BootResult(stage, console, machine.console, report, run.argv, run.timeline, counters or {})
 
 
 def describe_machine(request: BootRequest) -> Machine:
@@ -128,22 +142,41 @@ def describe_machine(request: BootRequest) -> Machine:
 
 def command_line(request: BootRequest) -> str:
     """The kernel's command line."""
-    return " ".join(word for word in (*OPTIONS, hidden_memory(request), request.append) if word)
+    return " ".join(word for word in (*OPTIONS, hidden_memory(request.scenario), request.append) if word)
 
 
-def hidden_memory(request: BootRequest) -> str:
+def hidden_memory(scenario: Scenario) -> str:
     """The kernel option that hides the memory that is to be added later."""
-    return f"mem={request.scenario.machine.boot_memory // 1024}K"
+    return f"mem={scenario.machine.boot_memory // 1024}K"
+
+
+class Visitor(Protocol):
+    """Who looks at a machine while it runs."""
+
+    @property
+    def files(self) -> tuple[int, ...]:
+        """Files that tell, by being readable, that there is something to look at."""
+
+    def look(self) -> bool:
+        """Look; whether there was something."""
+
+
+Visits = Callable[[Session], AbstractContextManager[Visitor | None]]
+
+
+def nobody(_: Session) -> AbstractContextManager[None]:
+    """Visits of nobody."""
+    return nullcontext()
 
 
 class Run:
-    """One run of a machine, watched from start to end."""
+    """One run of a machine, watched from start to end, and visited if wanted."""
 
-    def __init__(self, machine: Machine, limits: Limits, step: Step) -> None:
+    def __init__(self, machine: Startable, limits: Limits, step: Step, visits: Visits = nobody) -> None:
         self.judge = Judge()
         self.timeline: dict[str, float] = {}
         self.argv: tuple[str, ...] = ()
-        self._machine, self._limits, self._step = machine, limits, step
+        self._machine, self._limits, self._step, self._visits = machine, limits, step, visits
         self._heard = self._begin = time.monotonic()
 
     def go(self, out: Path) -> None:
@@ -152,7 +185,8 @@ class Run:
         with Tail(self._machine.console) as tail, session(self._machine, messages) as running:
             self.argv = running.argv
             write_whole(out / "argv.txt", paste(self.argv) + "\n")
-            ending = self._watch(running, tail)
+            with self._visits(running) as visitor:
+                ending = self._watch(running, tail, visitor)
             notes = running.describe() if ending else ()
             ending = ending or _how_it_ended(running, messages)
         words = [*(f"{HOST}note: {note}" for note in notes), HOST + ending]
@@ -160,15 +194,16 @@ class Run:
             log.write("\n" + "".join(f"{line}\n" for line in words))
         self._feed(words)
 
-    def _watch(self, running: Session, tail: Tail) -> str:
+    def _watch(self, running: Session, tail: Tail, visitor: Visitor | None) -> str:
         """Follow the console; why the host has to end the run, or nothing when QEMU ended by itself."""
         self._heard = self._begin = time.monotonic()
         self._note_state()
         ended, late = False, ""
         while not (ended or late):
-            ended = running.wait(TICK)
+            ended = running.wait(TICK, *(visitor.files if visitor else ()))
+            seen = visitor.look() if visitor and not ended else False
             lines = tail.read()
-            if tail.grew:
+            if tail.grew or seen:
                 self._heard = time.monotonic()
             self._feed(lines)
             if time.monotonic() - self._heard > UNFINISHED_SECONDS:
@@ -236,11 +271,10 @@ def _how_it_ended(running: Session, messages: Path) -> str:
     return f"exit: QEMU ended {reason}".rstrip()
 
 
-def _limits(request: BootRequest) -> Limits:
-    """The request's limits, with time for the memory that the scenario's programs fill in silence."""
-    used = max((s.size for s in request.scenario.steps if isinstance(s, UseStep)), default=0)
+def limits_for(scenario: Scenario, limits: Limits) -> Limits:
+    """The limits, with time for the memory that the scenario's programs fill in silence."""
+    used = max((s.size for s in scenario.steps if isinstance(s, UseStep)), default=0)
     more = SECONDS_PER_GIB * used / (1 << 30)
-    limits = request.limits
     return replace(limits, scenario=limits.scenario + more, total=limits.total + more)
 
 

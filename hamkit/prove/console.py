@@ -118,15 +118,22 @@ STAMP = re.compile(r".*\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?")  # the last one: lin
 PANIC = re.compile(r"Kernel panic\b.*|PANIC: .*| ?-- System halted")
 OOPS = re.compile(
     r"BUG: |kernel BUG at |Oops: |watchdog: BUG: |Unable to handle kernel |Internal error: "
+    r"|NMI Watchdog detected LOCKUP|double fault, "  # these and the next are 2.4's
+    r"|(?:general protection fault|divide error|invalid operand|invalid TSS|segment not present"
+    r"|stack segment|double fault|int3|overflow|bounds|coprocessor \w+ ?\w*|alignment check): [0-9a-f]{4}\b"
     r"|INFO: task .* blocked for more than|(?:rcu: )?INFO: rcu\w* .*stall"
     r"|(?:general protection fault|divide error|invalid opcode|stack segment|double fault|int3)\b.*\[#\d+\]"
 )
-WARNING = re.compile(r"WARNING: (?:CPU: \d+ |\S+:\d+ at )")
+WARNING = re.compile(
+    r"WARNING: (?:CPU: \d+ |\S+:\d+ at )"
+    r"|\w+\.c:\d+: bad p[gmt]d |[Bb]ad.page.state|slab error in |Trying to v?free.* nonexistent"
+)
 TRACE = re.compile(r"Call Trace:|Call trace:")
 DETAIL = re.compile(r"CPU: \d+|Hardware name: |Workqueue: ")  # stands between an announcement and its trace
 BLOCK_END = re.compile(r"---\[ end ")
 MILESTONE = re.compile(r"hamkit: (?:(init|scenario|done)$|(step|error):? (.*))")
-FIRST_PROCESS = re.compile(r"Run \S+ as init process")
+FIRST_PROCESS = re.compile(r"Run \S+ as init process|Freeing unused kernel memory: \d+k freed")
+LEVEL = re.compile(r".*<[0-7]>")  # 2.4 prints it where a message begins in the middle of a line
 
 
 def lines_of(chunks: Iterable[bytes]) -> Iterator[str]:
@@ -289,7 +296,7 @@ def _where(state: State, step: str) -> str:
 
 
 def _message(line: str) -> str:
-    return STAMP.sub("", line, count=1)
+    return LEVEL.sub("", STAMP.sub("", line, count=1), count=1)
 
 
 def judge_lines(lines: Iterable[str]) -> ConsoleVerdict:

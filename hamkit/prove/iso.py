@@ -49,6 +49,9 @@ class Disc:
 class DiscMachine:
     """A PC that boots from a CD. ``memory`` in bytes; ``console`` and ``report`` get the serial ports, raw.
 
+    Under control (see ``argv``) the second port is also the socket ``report`` beside the control socket, so
+    that the host can answer the guest.
+
     ``slots`` and ``largest`` (bytes) leave room for memory plugged in while it runs; ``extra`` are more
     arguments for QEMU.
     """
@@ -76,11 +79,23 @@ class DiscMachine:
             *("-smp", f"{self.cpus},sockets={self.cpus},cores=1,threads=1"),
             *("-display", "none", "-vga", "none"),
             *("-chardev", f"file,id=console,path={_quoted(self.console)}", "-serial", "chardev:console"),
-            *("-chardev", f"file,id=report,path={_quoted(self.report)}", "-serial", "chardev:report"),
+            *("-chardev", self._port(control), "-serial", "chardev:report"),
             *_monitor(control),
             *("-drive", f"file={_quoted(self.iso)},if=ide,index=2,media=cdrom,readonly=on", "-boot", "d"),
             *self.extra,
         )
+
+
+    def _port(self, control: Path | None) -> str:
+        if control is None:
+            return f"file,id=report,path={_quoted(self.report)}"
+        place = _quoted(report_socket(control))
+        return f"socket,id=report,path={place},server=on,wait=off,logfile={_quoted(self.report)}"
+
+
+def report_socket(control: Path) -> Path:
+    """Where the second serial port of a machine under control can be reached."""
+    return control.with_name("report")
 
 
 def _monitor(control: Path | None) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 from qemu.qmp import ConnectError, EventListener, QMPClient, QMPError
 
@@ -34,6 +35,19 @@ REGISTERS = re.compile(r"\b(RIP|EIP|CPL|HLT)=([0-9a-fA-F]+)")
 
 # What its client would log on standard error is told by our own errors and verdicts.
 logging.getLogger("qemu.qmp").addHandler(logging.NullHandler())
+
+
+class Startable(Protocol):
+    """A machine that ``session`` can start. ``console`` and ``report``: logs of its serial ports."""
+
+    @property
+    def console(self) -> Path: ...
+
+    @property
+    def report(self) -> Path: ...
+
+    def argv(self, control: Path) -> tuple[str, ...]:
+        """QEMU's argument vector, with its QMP server at the socket ``control``."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +90,9 @@ class Session:
     """A running machine, made by ``session``. Not to be shared between threads."""
 
     def __init__(
-        self, argv: tuple[str, ...], process: subprocess.Popen[bytes], runner: asyncio.Runner
+        self, argv: tuple[str, ...], process: subprocess.Popen[bytes], runner: asyncio.Runner, control: Path
     ) -> None:
-        self.argv = argv
+        self.argv, self.control = argv, control
         self._process, self._runner = process, runner
         self._pidfd = os.pidfd_open(process.pid)
         self._client = QMPClient("hamkit")
@@ -90,10 +104,26 @@ class Session:
         """QEMU's exit status (negative: the signal that killed it), None while it runs."""
         return self._process.poll()
 
-    def wait(self, seconds: float) -> bool:
-        """Let the machine run for a while; True as soon as QEMU has ended."""
-        select.select([self._pidfd], [], [], seconds)
+    def wait(self, seconds: float, *until: int) -> bool:
+        """Let the machine run for a while, or until one of these files can be read; True once QEMU ended."""
+        select.select([self._pidfd, *until], [], [], seconds)
         return self.returncode is not None
+
+    def execute(self, command: str, **arguments: object) -> Any:
+        """The answer to a QMP command. Raises Failure when QEMU refuses it or does not answer."""
+        try:
+            return self._runner.run(
+                asyncio.wait_for(self._client.execute(command, arguments), ANSWER_SECONDS)
+            )
+        except (QMPError, OSError, TimeoutError) as bad:
+            raise Failure(
+                f"QEMU does not carry out {command}: {type(bad).__name__} {bad}".rstrip(),
+                "see the log of QEMU's own messages",
+            ) from bad
+
+    def monitor(self, line: str) -> str:
+        """What QEMU's monitor for people says to a line. Raises Failure."""
+        return str(self.execute("human-monitor-command", **{"command-line": line}))
 
     def shutdown_reason(self) -> str:
         """Why the ended machine stopped, in QEMU's words (``guest-reset``...), or nothing."""
@@ -148,7 +178,7 @@ class Session:
 
 
 @contextmanager
-def session(machine: Machine, log: Path) -> Iterator[Session]:
+def session(machine: Startable, log: Path) -> Iterator[Session]:
     """Run ``machine``; QEMU's own messages go to ``log``. Whatever happens, QEMU is gone afterwards.
 
     Raises MissingNeed when QEMU is not installed, Failure when it cannot be controlled.
@@ -157,7 +187,7 @@ def session(machine: Machine, log: Path) -> Iterator[Session]:
         control = folder / "qmp"
         argv = machine.argv(control)
         with spawn(argv, package=PACKAGE, stdout=out.fileno()) as process:
-            running = Session(argv, process, runner)
+            running = Session(argv, process, runner, control)
             try:
                 running.connect(control)
                 yield running

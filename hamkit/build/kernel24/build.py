@@ -13,6 +13,7 @@ from typing import Literal
 
 from filelock import FileLock
 
+from hamkit.build.kernel24.apply import apply_series
 from hamkit.build.kernel24.toolchain import Toolchain, refused_flags
 from hamkit.build.kernel24.workspace import (
     PREFIX,
@@ -22,17 +23,19 @@ from hamkit.build.kernel24.workspace import (
     tools_digest_text,
 )
 from hamkit.errors import Failure, UserError
-from hamkit.files import cache_root, folder_whole, scratch_folder, sha256_text, write_whole
+from hamkit.files import cache_root, folder_whole, scratch_folder, sha256_file, sha256_text, write_whole
 from hamkit.kernel.config import Config, Difference, known_options, misfits, parse
 from hamkit.kernel.csource import ENCODING
 from hamkit.kernel.source import KernelSource
 from hamkit.progress import Progress, Step
 from hamkit.render.environment import render
-from hamkit.run import run
+from hamkit.render.series import SeriesResult
+from hamkit.run import Completed, run
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
-LAYOUT = "2"  # of a build's folder in the cache
+LAYOUT = "3"  # of a build's folder in the cache
 BASE = "config24/base.config.j2"
+FLAGS = "config24/flags.mk.j2"
 BZIMAGE = "arch/i386/boot/bzImage"
 MEMORY_FOLDERS = ("mm", "arch/i386/mm")  # whose objects a patched kernel is held against the stock one by
 ANSWERS = b"\n" * 10_000  # to every question that oldconfig asks, its default
@@ -64,11 +67,13 @@ class Flavour:
 
 @dataclass(frozen=True)
 class KernelRequest:
-    """``jobs``: processes at a time; ``renew`` builds even when the cache holds the result."""
+    """``series``: applied to the copy that is built; ``jobs``: processes at a time; ``renew`` builds even
+    when the cache holds the result."""
 
     source: KernelSource
     toolchain: Toolchain
     flavour: Flavour = field(default_factory=Flavour)
+    series: SeriesResult | None = None
     jobs: int = 0
     renew: bool = False
 
@@ -110,6 +115,20 @@ class Kernel:
         """The configured headers, for modules built outside the tree."""
         return self.folder / "include"
 
+    @property
+    def module_flags(self) -> tuple[str, ...]:
+        """What the kernel's makefiles give the compiler for a module, without the folders of headers."""
+        return tuple((self.folder / "flags").read_text(encoding="utf-8").split())
+
+    @property
+    def release(self) -> str:
+        """What the kernel calls itself."""
+        text = (self.include / "linux" / "version.h").read_text(encoding=ENCODING)
+        found = re.search(r'UTS_RELEASE\s+"([^"]+)"', text)
+        if found is None:
+            raise Failure(f"{self.include}/linux/version.h names no release", "build the kernel with --renew")
+        return found[1]
+
 
 def build_kernel(request: KernelRequest, progress: Progress) -> Kernel:
     """Build, or take from the cache.
@@ -134,7 +153,9 @@ def build_kernel(request: KernelRequest, progress: Progress) -> Kernel:
 def kernel_folder(request: KernelRequest) -> Path:
     """Where the results of these inputs lie."""
     asked = request.flavour.requested().text()
-    key = sha256_text(LAYOUT, request.source.digest, asked, request.toolchain.digest, tools_digest_text())
+    words = [request.source.digest, asked, request.toolchain.digest, tools_digest_text()]
+    patches = request.series.patches if request.series else ()
+    key = sha256_text(LAYOUT, *words, *(sha256_file(path) for path in patches))
     return cache_root() / "kernels24" / key
 
 
@@ -155,6 +176,9 @@ class Building:
         self._step.note("copy")
         write_whole(self._log, "")
         copy_tree(self._request.source.root, self._tree)
+        if self._request.series:
+            self._step.note("patch")
+            apply_series(self._request.series, self._tree, self._log)
         make_tools(self._tools, self._request.toolchain)
         dropped = refused_flags(self._request.toolchain, self._tree)
         self._environment = environment(self._tools, self._tree, self._request.toolchain, dropped)
@@ -166,6 +190,7 @@ class Building:
             install = [f"INSTALL_MOD_PATH={self._tree}/ham-modules", "DEPMOD=/bin/true"]
             self._make("modules_install", *install)
         self._keep()
+        write_whole(self._out / "flags", self._flags())
 
     def _configure(self) -> Config:
         asked = self._request.flavour.requested()
@@ -187,7 +212,15 @@ class Building:
     def _jobs(self) -> str:
         return f"-j{self._request.jobs or os.cpu_count() or 1}"
 
-    def _make(self, target: str, *more: str, data: bytes = b"", timeout: float = BUILD_SECONDS) -> None:
+    def _flags(self) -> str:
+        """The compiler's flags for modules, as the tree's own makefiles have them."""
+        write_whole(self._tree / "ham-flags.mk", render(FLAGS, {}))
+        words = self._make("ham-flags", "-f", "ham-flags.mk").stdout.split()
+        return "".join(f"{word}\n" for word in words if not word.startswith(f"-I{self._tree}"))
+
+    def _make(
+        self, target: str, *more: str, data: bytes = b"", timeout: float = BUILD_SECONDS
+    ) -> Completed:
         self._step.note(f"make {target}")
         words = ("ARCH=i386", f"CROSS_COMPILE={PREFIX}", "HOSTCC=gcc", "SHELL=/bin/bash", *more)
         argv = ["make", *words, "CONFIG_SHELL=/bin/bash", target]
@@ -204,6 +237,7 @@ class Building:
         if done.returncode != 0:
             faults = FAULT.findall(done.stderr) or done.stderr.splitlines()[-QUOTED:]
             raise Failure(f"make {target} failed: {'; '.join(faults[:QUOTED])}", f"whole log: {self._log}")
+        return done
 
     def _keep(self) -> None:
         shutil.copy2(self._tree / BZIMAGE, self._out / "bzImage")
@@ -237,6 +271,7 @@ def _stage(request: KernelRequest, folder: Path, seconds: float, cached: bool) -
             "tree": f"sha256:{request.source.digest}",
             "config": f"sha256:{sha256_text(request.flavour.requested().text())}",
             "toolchain": f"sha256:{request.toolchain.digest}",
+            **({"series": request.series.stage.inputs["tree"]} if request.series else {}),
         },
         outputs=tuple(Artifact.of(folder / name) for name in ("bzImage", "vmlinux", "System.map", "config")),
         facts={"compiler": request.toolchain.version, "shims": shims, "segment": request.toolchain.segment},

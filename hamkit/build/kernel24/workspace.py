@@ -56,7 +56,9 @@ def _wanted(root: Path) -> Iterator[Path]:
             for below in sorted(path.iterdir()):
                 if not below.name.startswith("asm-") or below.name in ("asm-i386", "asm-generic"):
                     yield below
-        elif path.name not in ("Documentation", ".git"):
+        elif path.name == "Documentation":
+            yield from path.glob("Configure.help")  # which a series changes
+        elif path.name != ".git":
             yield path
 
 

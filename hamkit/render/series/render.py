@@ -76,17 +76,25 @@ def render_series(request: SeriesRequest, progress: Progress) -> SeriesResult:
             write_whole(folder / name, text.encode(ENCODING))
         write_whole(folder / SERIES, "".join(f"{name}\n" for name in names))
         write_whole(folder / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
-    written = [request.out / name for name in (*names, SERIES, MANIFEST)]
+    return series_result(request.out, manifest, facts, watch.seconds)
+
+
+def series_result(
+    folder: Path, manifest: dict[str, Any], facts: KernelFacts, seconds: float, cached: bool = False
+) -> SeriesResult:
+    """What a folder with a rendered series is, by its manifest."""
+    names = [patch["name"] for patch in manifest["patches"]]
     stage = StageResult(
         STAGE,
         Verdict.PASS,
-        watch.seconds,
+        seconds,
         f"{len(names)} patches for Linux {facts.identity.release}",
         {"tree": manifest["tree_sha256"]},
-        tuple(Artifact.of(path) for path in written),
-        {"version": facts.identity.version, "reserve_mb": request.reserve_mb},
+        tuple(Artifact.of(folder / name) for name in (*names, SERIES, MANIFEST)),
+        {"version": facts.identity.version, "reserve_mb": manifest["reserve_mb"]},
+        cached,
     )
-    return SeriesResult(stage, request.out, tuple(request.out / name for name in names), facts)
+    return SeriesResult(stage, folder, tuple(folder / name for name in names), facts)
 
 
 def _mails(

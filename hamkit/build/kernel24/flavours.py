@@ -1,0 +1,44 @@
+"""The kernels that HAM is proved on: a tree's flavours with hot-add configured, by name."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import get_args
+
+from hamkit.build.kernel24.build import Flavour, Highmem
+from hamkit.errors import UserError
+from hamkit.kernel.facts import KernelFacts
+
+FLAVOURS = MappingProxyType({"up": False, "smp": True})  # name to: more than one processor
+HIGHMEM: tuple[Highmem, ...] = ("4G", "64G")
+
+
+def hotadd_flavour(
+    facts: KernelFacts,
+    name: str = "",
+    highmem: str = "",
+    reserve_mb: int = 128,
+    modversions: bool = False,
+) -> Flavour:
+    """A flavour with hot-add: ``up`` where no name is given, PAE where the stock kernel bears it.
+
+    ``reserve_mb``: the window of kernel address space that is reserved at boot, MiB. Raises UserError.
+    """
+    name = name or "up"
+    if name not in FLAVOURS:
+        raise UserError(f"no flavour is called {name!r}", f"choose one of {', '.join(FLAVOURS)}")
+    options = {"CONFIG_MEM_HOTADD": "y", "CONFIG_MEM_HOTADD_RESERVE": str(reserve_mb)}
+    if modversions:
+        options["CONFIG_MODVERSIONS"] = "y"
+    return Flavour(_highmem(facts, highmem), FLAVOURS[name], options=MappingProxyType(options))
+
+
+def _highmem(facts: KernelFacts, given: str) -> Highmem:
+    if not given:
+        return "4G" if facts["pae_top_level"] == "empty_page" else "64G"
+    for known in HIGHMEM:
+        if given.upper() == known:
+            return known
+    reason = ": added memory is high memory" if given.lower() in ("none", "no", "off") else ""
+    allowed = " or ".join(word for word in get_args(Highmem) if word in HIGHMEM)
+    raise UserError(f"--highmem {given} cannot be{reason}", f"choose {allowed}")
