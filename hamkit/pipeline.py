@@ -5,24 +5,18 @@ render -> image -> srpm -> check -> build -> boot -> prove; ``hamkit.release`` a
 
 from __future__ import annotations
 
-import os
-import shutil
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
-
-from filelock import FileLock, Timeout
 
 from hamkit.build.engine import Engine
 from hamkit.build.image import Image, ImageRequest, make_image, plan_image
 from hamkit.build.rpms import BuildRequest, Rpms, build_rpms, cached_rpms, installed_files
 from hamkit.build.srpm import Rendered, Srpm, SrpmRequest, build_srpm, cached_srpm, epoch, render_srpm
-from hamkit.errors import Failure, HamkitError, MissingNeed
-from hamkit.files import cache_root, sha256_file, write_whole
+from hamkit.course import Course, Planned
+from hamkit.errors import Failure, MissingNeed
+from hamkit.files import sha256_file, write_whole
 from hamkit.model.scenario import Scenario
 from hamkit.progress import Progress
 from hamkit.prove.boot import BootRequest, BootResult, boot
@@ -32,8 +26,6 @@ from hamkit.prove.rpm import CheckRequest, CheckResult, check
 from hamkit.specs import Spec
 from hamkit.stage import StageResult, Stopwatch, Verdict
 
-T = TypeVar("T")
-STAMP = "%Y%m%dT%H%M%S"
 STAGES = ("image", "srpm", "check", "build", "boot", "prove")
 
 
@@ -53,17 +45,8 @@ class Request:
     keep: bool = False
 
 
-@dataclass(frozen=True)
-class Planned:
-    """One line of a dry run."""
-
-    stage: str
-    action: str
-    cached: bool
-
-
 @dataclass
-class Pipeline:
+class Pipeline(Course):
     """One run for one distribution. ``watch`` is told of each stage that ended, well or not."""
 
     request: Request
@@ -71,15 +54,13 @@ class Pipeline:
     watch: Callable[[StageResult], None] = lambda _: None
     results: list[StageResult] = field(default_factory=list)
 
-    @cached_property
-    def logs(self) -> Path:
-        """Where this run's logs lie; the next run for the distribution replaces what is not kept."""
-        name = self.request.spec.name
-        return (
-            cache_root()
-            / "runs"
-            / (f"{name}-{time.strftime(STAMP)}-{os.getpid()}" if self.request.keep else name)
-        )
+    @property
+    def subject(self) -> str:
+        return self.request.spec.name
+
+    @property
+    def keep(self) -> bool:
+        return self.request.keep
 
     @cached_property
     def engine(self) -> Engine:
@@ -91,37 +72,37 @@ class Pipeline:
 
     @cached_property
     def image(self) -> Image:
-        with self._stage("image"):
+        with self.stage("image"):
             asked = ImageRequest(self.request.spec, epoch(), self.logs / "image.log", self.request.renew)
             made = make_image(asked, self.engine, self.progress)
-        return self._ended(made, made.stage)
+        return self.ended(made, made.stage)
 
     @cached_property
     def srpm(self) -> Srpm:
         rendered, image = self.rendered, self.image
-        with self._stage("srpm"):
+        with self.stage("srpm"):
             asked = SrpmRequest(rendered, image, self.logs / "srpm.log", self.request.renew)
             made = build_srpm(asked, self.engine, self.progress)
-        return self._ended(made, made.stage)
+        return self.ended(made, made.stage)
 
     @cached_property
     def checked(self) -> CheckResult:
         """Our rules, and the distribution's own rpm in its image."""
         srpm, image, log = self.srpm, self.image.digest, self.logs / "check.log"
-        with self._stage("check"):
+        with self.stage("check"):
             asked = CheckRequest(srpm.path, self.request.spec, source_date_epoch=srpm.epoch)
             made = check(asked, self.progress, lambda argv: self.engine.call(image, argv, srpm.path, log))
-        return self._ended(made, made.stage)
+        return self.ended(made, made.stage)
 
     @cached_property
     def rpms(self) -> Rpms:
         srpm, image = self.srpm, self.image
-        with self._stage("build"):
+        with self.stage("build"):
             asked = BuildRequest(
                 srpm, image, self.logs / "rebuild.log", self.request.testing, self.request.renew
             )
             made = build_rpms(asked, self.engine, self.progress)
-        return self._ended(made, made.stage)
+        return self.ended(made, made.stage)
 
     @cached_property
     def boot_request(self) -> BootRequest:
@@ -139,14 +120,14 @@ class Pipeline:
     @cached_property
     def booted(self) -> BootResult:
         asked = self.boot_request
-        with self._stage("boot"):
+        with self.stage("boot"):
             made = boot(asked, self.progress)
-        return self._ended(made, made.stage)
+        return self.ended(made, made.stage)
 
     @cached_property
     def proved(self) -> Comparison:
         booted, watch = self.booted, Stopwatch()
-        with self._stage("prove"):
+        with self.stage("prove"):
             if booted.stage.verdict is not Verdict.PASS:
                 raise MissingNeed("there is no whole run to compare", booted.stage.detail)
             made = compare(self.request.scenario, _text(booted.console_log), booted.report)
@@ -154,7 +135,7 @@ class Pipeline:
         detail = f"{len(made.checks) - len(bad)} of {len(made.checks)} checks agree with the model"
         if bad:
             detail += f"; first: step {bad[0].step}, {bad[0].title}: {bad[0].seen}, not {bad[0].expected}"
-        return self._ended(made, StageResult("prove", made.verdict, watch.seconds, detail))
+        return self.ended(made, StageResult("prove", made.verdict, watch.seconds, detail))
 
     def plan(self) -> tuple[Planned, ...]:
         """What a run would do, and what the cache holds; starts nothing."""
@@ -173,42 +154,6 @@ class Pipeline:
             Planned("boot", f"boot in QEMU, scenario {self.request.scenario.name}", False),
             Planned("prove", "hold every step against the model", False),
         )
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """One run at a time for a distribution; a second one waits and says so."""
-        folder = cache_root() / "locks"
-        folder.mkdir(exist_ok=True)
-        lock = FileLock(folder / f"{self.request.spec.name}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            self.progress.note(f"another run for {self.request.spec.name} is under way, waiting for it")
-            lock.acquire()
-        try:
-            shutil.rmtree(self.logs, ignore_errors=True)
-            yield
-        finally:
-            lock.release()
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        """Records a stage that ends with an error before the error goes on its way."""
-        watch = Stopwatch()
-        try:
-            yield
-        except HamkitError as bad:
-            verdict = Verdict.NOT_RUN if isinstance(bad, MissingNeed) else Verdict.FAIL
-            self._tell(StageResult(name, verdict, watch.seconds, bad.message))
-            raise
-
-    def _ended(self, made: T, stage: StageResult) -> T:
-        self._tell(stage)
-        return made
-
-    def _tell(self, stage: StageResult) -> None:
-        self.results.append(stage)
-        self.watch(stage)
 
 
 def _text(log: Path) -> str:

@@ -38,7 +38,7 @@ def compare(scenario: Scenario, console: str, report: str) -> Comparison:
     snapshots = parse_report(report)
     log = boot_log(console, snapshots[0])
     outcomes = carry_through(scenario, facts_of(log, snapshots[0]))
-    checks = [_check(0, "steps in the report", str(len(outcomes)), str(len(snapshots)))]
+    checks = [check(0, "steps in the report", str(len(outcomes)), str(len(snapshots)))]
     checks += _boot_laws(log, snapshots[0], outcomes[0])
     views: list[StepView] = []
     for before, outcome, snapshot in zip((outcomes[0], *outcomes), outcomes, snapshots, strict=False):
@@ -84,12 +84,12 @@ def _boot_laws(log: BootLog, boot: Snapshot, outcome: Outcome) -> Iterator[Check
     managed = sum(z.managed for z in boot.zones) * PAGE // KIB
     present = sum(z.present for z in outcome.vm.zones) * PAGE // KIB
     freed = sum(kib for _, kib in log.freed)
-    yield _check(0, "MemTotal is the sum of managed pages", f"{managed} KiB", f"{total} KiB")
+    yield check(0, "MemTotal is the sum of managed pages", f"{managed} KiB", f"{total} KiB")
     counted = log.present - log.reserved + freed
-    yield _check(0, "MemTotal is what the kernel counted and freed", f"{counted} KiB", f"{total} KiB")
-    yield _check(0, "RAM that the kernel counted", f"{present} KiB", f"{log.present} KiB")
+    yield check(0, "MemTotal is what the kernel counted and freed", f"{counted} KiB", f"{total} KiB")
+    yield check(0, "RAM that the kernel counted", f"{present} KiB", f"{log.present} KiB")
     over = [z.name for z in boot.zones if z.managed > z.present]
-    yield _check(0, "zones with more managed than present pages", "none", ", ".join(over) or "none")
+    yield check(0, "zones with more managed than present pages", "none", ", ".join(over) or "none")
 
 
 def _action(outcome: Outcome, snapshot: Snapshot) -> Iterator[Check]:
@@ -98,43 +98,44 @@ def _action(outcome: Outcome, snapshot: Snapshot) -> Iterator[Check]:
     if action is None:
         return
     seen = _seen_result(outcome, snapshot)
-    yield _check(step, "result, by the model", outcome.result.word, seen)
-    yield _check(step, "result, by the scenario", action.expect.word, seen)
+    yield check(step, "result, by the model", outcome.result.word, seen)
+    yield check(step, "result, by the scenario", action.expect.word, seen)
     if isinstance(action, AbuseStep):  # which has many a request refused
         wrong = [line for line in snapshot.output if line.startswith("not ok")]
-        yield _check(step, "misuse that was not refused", "none", _listed(wrong))
+        yield check(step, "misuse that was not refused", "none", listed(wrong))
     else:
         refusals = [f"{m[1]} ({m[2]})" for line in snapshot.dmesg if (m := REFUSED.search(line))]
         expected = [f"{text} ({int(error)})" for text, error in outcome.refusals]
-        yield _check(step, "refusals in the kernel's log", _listed(expected), _listed(refusals))
+        yield check(step, "refusals in the kernel's log", listed(expected), listed(refusals))
     complaints = [line for line in snapshot.dmesg if COMPLAINT.search(line)]
-    yield _check(step, "kernel warnings", "none", _listed(complaints))
+    yield check(step, "kernel warnings", "none", listed(complaints))
     if isinstance(action, UseStep):
         pages = -(-action.size // PAGE)
         wanted = f"memfill: {pages * PAGE} bytes verified, 0 bad pages"
-        yield _check(step, "memory filled and verified", wanted, _listed(snapshot.output))
+        yield check(step, "memory filled and verified", wanted, listed(snapshot.output))
 
 
 def _seen_result(outcome: Outcome, snapshot: Snapshot) -> str:
     """What the action ended with, in the scenario's words."""
     if isinstance(outcome.action, AddStep):
-        return _add_result(outcome.action, snapshot)
+        return seen_add(outcome.action, snapshot.dmesg)
     if snapshot.rc == 0:
         return Errno.OK.word
     numbers = [int(m[2]) for line in snapshot.dmesg if (m := REFUSED.search(line))]
-    return _errno_word(numbers[0]) if numbers else f"exit status {snapshot.rc}"
+    return errno_word(numbers[0]) if numbers else f"exit status {snapshot.rc}"
 
 
-def _add_result(action: AddStep, snapshot: Snapshot) -> str:
+def seen_add(action: AddStep, dmesg: Sequence[str]) -> str:
     """From the MHP driver's one line about this range; what is there instead when it is not that."""
     last = "[0-9a-f]{16}" if action.size == 0 or action.start + action.size >= TOP else ""
     span = f"{action.start:016x}-{last}" if last else request_text(action)
     pattern = re.compile(rf"mhp_sim: {span} {action.attr}: (-?\d+)$")
-    found = [int(m[1]) for line in snapshot.dmesg if (m := pattern.search(line))]
-    return _errno_word(-found[0]) if len(found) == 1 else f"{len(found)} lines of mhp_sim about it"
+    found = [int(m[1]) for line in dmesg if (m := pattern.search(line))]
+    return errno_word(-found[0]) if len(found) == 1 else f"{len(found)} lines of mhp_sim about it"
 
 
-def _errno_word(number: int) -> str:
+def errno_word(number: int) -> str:
+    """An error's number as scenarios spell it."""
     try:
         return Errno(number).word
     except ValueError:
@@ -144,21 +145,21 @@ def _errno_word(number: int) -> str:
 def _state(outcome: Outcome, snapshot: Snapshot) -> Iterator[Check]:
     """The machine after the step."""
     step, vm = outcome.step, outcome.vm
-    yield _check(step, "MemTotal", f"{vm.mem_total_kib} KiB", f"{snapshot.meminfo['MemTotal']} KiB")
+    yield check(step, "MemTotal", f"{vm.mem_total_kib} KiB", f"{snapshot.meminfo['MemTotal']} KiB")
     zones = {z.name: z for z in snapshot.zones if z.node == 0}
     for zone in vm.zones:
         expected = _zone_text(zone.start, zone.spanned, zone.present, zone.managed)
-        yield _check(step, f"zone {zone.name}", expected, _count_text(zones.get(zone.name)))
+        yield check(step, f"zone {zone.name}", expected, _count_text(zones.get(zone.name)))
     modelled = {z.name for z in vm.zones}
     others = [
         f"node {z.node} {z.name}" for z in snapshot.zones if z.node or z.name not in modelled if z.spanned
     ]
-    yield _check(step, "memory in other zones and nodes", "none", _listed(others))
+    yield check(step, "memory in other zones and nodes", "none", listed(others))
     blocks = [(n, "online" if online else "offline") for n, online in vm.blocks]
     seen = [(int(name.removeprefix("memory")), state) for name, state in snapshot.blocks]
-    yield _check(step, "memory blocks", _blocks_text(blocks), _blocks_text(seen))
-    yield _check(step, "System RAM", _extents_text(vm.system_ram), _extents_text(snapshot.system_ram))
-    yield _check(step, "/proc/ham/status", _listed(outcome.ham.status()), _listed(snapshot.status))
+    yield check(step, "memory blocks", _blocks_text(blocks), _blocks_text(seen))
+    yield check(step, "System RAM", _extents_text(vm.system_ram), _extents_text(snapshot.system_ram))
+    yield check(step, "/proc/ham/status", listed(outcome.ham.status()), listed(snapshot.status))
 
 
 def _free(
@@ -176,11 +177,13 @@ def _free(
     yield Check(outcome.step, title, f"{expected} KiB", f"{seen} KiB", verdict, FREE_REASON.format(allowance))
 
 
-def _check(step: int, title: str, expected: str, seen: str) -> Check:
+def check(step: int, title: str, expected: str, seen: str) -> Check:
+    """Two values that must be the same."""
     return Check(step, title, expected, seen, Verdict.PASS if expected == seen else Verdict.FAIL)
 
 
-def _listed(lines: Sequence[str]) -> str:
+def listed(lines: Sequence[str]) -> str:
+    """Lines as one value."""
     return "\n".join(lines) or "none"
 
 
@@ -195,7 +198,7 @@ def _count_text(zone: ZoneCount | None) -> str:
 
 
 def _extents_text(extents: Sequence[Extent]) -> str:
-    return _listed([f"{e.start:08x}-{e.end - 1:08x}" for e in extents])
+    return listed([f"{e.start:08x}-{e.end - 1:08x}" for e in extents])
 
 
 def _blocks_text(blocks: Sequence[tuple[int, str]]) -> str:

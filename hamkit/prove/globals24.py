@@ -41,7 +41,8 @@ class Symbols:
         wrong = [f"{name} {len(places)} times" for name, places in found.items() if len(places) != 1]
         if wrong:
             raise Failure(
-                f"{system_map.name} has {', '.join(wrong)}", "the kernel's counters cannot be read from outside"
+                f"{system_map.name} has {', '.join(wrong)}",
+                "without them the kernel's counters cannot be read from outside",
             )
         low = [name for name, (place,) in found.items() if place < PAGE_OFFSET]
         if low:

@@ -85,7 +85,6 @@ class DiscMachine:
             *self.extra,
         )
 
-
     def _port(self, control: Path | None) -> str:
         if control is None:
             return f"file,id=report,path={_quoted(self.report)}"

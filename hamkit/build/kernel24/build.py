@@ -17,6 +17,7 @@ from hamkit.build.kernel24.apply import apply_series
 from hamkit.build.kernel24.toolchain import Toolchain, refused_flags
 from hamkit.build.kernel24.workspace import (
     PREFIX,
+    copy_part,
     copy_tree,
     environment,
     make_tools,
@@ -30,12 +31,17 @@ from hamkit.kernel.source import KernelSource
 from hamkit.progress import Progress, Step
 from hamkit.render.environment import render
 from hamkit.render.series import SeriesResult
-from hamkit.run import Completed, run
+from hamkit.run import run
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
-LAYOUT = "3"  # of a build's folder in the cache
+LAYOUT = "4"  # of a build's folder in the cache
 BASE = "config24/base.config.j2"
-FLAGS = "config24/flags.mk.j2"
+# What is left of a built tree, so that its makefiles compile modules outside it.
+MODULE_TREE = ("Makefile", "Rules.make", ".config", "arch/i386/Makefile", "include", "scripts")
+MAKE_WORDS = (
+    *("ARCH=i386", f"CROSS_COMPILE={PREFIX}", "HOSTCC=gcc"),
+    *("SHELL=/bin/bash", "CONFIG_SHELL=/bin/bash"),
+)
 BZIMAGE = "arch/i386/boot/bzImage"
 MEMORY_FOLDERS = ("mm", "arch/i386/mm")  # whose objects a patched kernel is held against the stock one by
 ANSWERS = b"\n" * 10_000  # to every question that oldconfig asks, its default
@@ -111,14 +117,14 @@ class Kernel:
         return self.folder / "objects"
 
     @property
-    def include(self) -> Path:
-        """The configured headers, for modules built outside the tree."""
-        return self.folder / "include"
+    def tree(self) -> Path:
+        """What of the configured tree compiles modules: makefiles, configuration, headers."""
+        return self.folder / "tree"
 
     @property
-    def module_flags(self) -> tuple[str, ...]:
-        """What the kernel's makefiles give the compiler for a module, without the folders of headers."""
-        return tuple((self.folder / "flags").read_text(encoding="utf-8").split())
+    def include(self) -> Path:
+        """The configured headers."""
+        return self.tree / "include"
 
     @property
     def release(self) -> str:
@@ -190,7 +196,6 @@ class Building:
             install = [f"INSTALL_MOD_PATH={self._tree}/ham-modules", "DEPMOD=/bin/true"]
             self._make("modules_install", *install)
         self._keep()
-        write_whole(self._out / "flags", self._flags())
 
     def _configure(self) -> Config:
         asked = self._request.flavour.requested()
@@ -212,18 +217,9 @@ class Building:
     def _jobs(self) -> str:
         return f"-j{self._request.jobs or os.cpu_count() or 1}"
 
-    def _flags(self) -> str:
-        """The compiler's flags for modules, as the tree's own makefiles have them."""
-        write_whole(self._tree / "ham-flags.mk", render(FLAGS, {}))
-        words = self._make("ham-flags", "-f", "ham-flags.mk").stdout.split()
-        return "".join(f"{word}\n" for word in words if not word.startswith(f"-I{self._tree}"))
-
-    def _make(
-        self, target: str, *more: str, data: bytes = b"", timeout: float = BUILD_SECONDS
-    ) -> Completed:
+    def _make(self, target: str, *more: str, data: bytes = b"", timeout: float = BUILD_SECONDS) -> None:
         self._step.note(f"make {target}")
-        words = ("ARCH=i386", f"CROSS_COMPILE={PREFIX}", "HOSTCC=gcc", "SHELL=/bin/bash", *more)
-        argv = ["make", *words, "CONFIG_SHELL=/bin/bash", target]
+        argv = ["make", *MAKE_WORDS, *more, target]
         done = run(
             argv,
             package="make",
@@ -237,7 +233,6 @@ class Building:
         if done.returncode != 0:
             faults = FAULT.findall(done.stderr) or done.stderr.splitlines()[-QUOTED:]
             raise Failure(f"make {target} failed: {'; '.join(faults[:QUOTED])}", f"whole log: {self._log}")
-        return done
 
     def _keep(self) -> None:
         shutil.copy2(self._tree / BZIMAGE, self._out / "bzImage")
@@ -247,7 +242,8 @@ class Building:
         installed = self._tree / "ham-modules" / "lib" / "modules"
         for path in sorted(installed.glob("*/kernel/**/*.o")):
             shutil.copy2(path, self._out / "modules" / path.name)
-        shutil.copytree(self._tree / "include", self._out / "include", symlinks=True)
+        for name in MODULE_TREE:
+            copy_part(self._tree / name, self._out / "tree" / name)
         for name in MEMORY_FOLDERS:
             (self._out / "objects" / name).mkdir(parents=True)
             for path in (self._tree / name).glob("*.o"):

@@ -38,14 +38,19 @@ EPOCH = 1003881600  # the day of 2.4.13: the moment that every kernel says it wa
 def copy_tree(root: Path, target: Path) -> None:
     """Copy what an i386 build reads: no documentation, no other architectures, nothing built before."""
     for source in _wanted(root):
-        place = target / source.relative_to(root)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        run(["cp", "-a", "--reflink=auto", "--no-preserve=ownership", source, place.parent])
+        copy_part(source, target / source.relative_to(root))
     for name in MADE:
         _remove(target / name)
     for path in target.rglob("*"):
         if path.suffix in (".o", ".a", ".flags") or path.name == ".depend" or _is_binary(path):
             _remove(path)
+
+
+def copy_part(source: Path, place: Path) -> None:
+    """Copy a file or folder with its times, which make goes by; a name that is not there is left out."""
+    if source.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        run(["cp", "-a", "--reflink=auto", "--no-preserve=ownership", source, place.parent])
 
 
 def _wanted(root: Path) -> Iterator[Path]:

@@ -1,0 +1,91 @@
+"""The course of a run: its stages with how each ended, its logs, and one run at a time for one subject."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock, Timeout
+
+from hamkit.errors import HamkitError, MissingNeed
+from hamkit.files import cache_root
+from hamkit.progress import Progress
+from hamkit.stage import StageResult, Stopwatch, Verdict
+
+T = TypeVar("T")
+STAMP = "%Y%m%dT%H%M%S"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One line of a dry run."""
+
+    stage: str
+    action: str
+    cached: bool
+
+
+class Course:
+    """What pipelines have in common. A subclass says what it is about in ``subject``, a word for file names,
+    and whether this run's logs are kept in ``keep``."""
+
+    progress: Progress
+    watch: Callable[[StageResult], None]
+    results: list[StageResult]
+
+    @property
+    def subject(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def keep(self) -> bool:
+        raise NotImplementedError
+
+    @cached_property
+    def logs(self) -> Path:
+        """Where this run's logs lie; the next run for the subject replaces what is not kept."""
+        own = f"-{time.strftime(STAMP)}-{os.getpid()}" if self.keep else ""
+        return cache_root() / "runs" / f"{self.subject}{own}"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One run at a time for a subject; a second one waits and says so."""
+        folder = cache_root() / "locks"
+        folder.mkdir(exist_ok=True)
+        lock = FileLock(folder / f"{self.subject}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            self.progress.note(f"another run for {self.subject} is under way, waiting for it")
+            lock.acquire()
+        try:
+            shutil.rmtree(self.logs, ignore_errors=True)
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Records a stage that ends with an error before the error goes on its way."""
+        watch = Stopwatch()
+        try:
+            yield
+        except HamkitError as bad:
+            verdict = Verdict.NOT_RUN if isinstance(bad, MissingNeed) else Verdict.FAIL
+            self.tell(StageResult(name, verdict, watch.seconds, bad.message))
+            raise
+
+    def ended(self, made: T, stage: StageResult) -> T:
+        self.tell(stage)
+        return made
+
+    def tell(self, stage: StageResult) -> None:
+        self.results.append(stage)
+        self.watch(stage)
