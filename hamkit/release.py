@@ -14,6 +14,7 @@ from hamkit.progress import Progress
 from hamkit.publish.dist import PublishRequest, PublishResult, publish
 from hamkit.publish.record import RunRecord, RunStart
 from hamkit.publish.reproduce import SCENARIO_NAME
+from hamkit.publish.sbom import ENVIRONMENT_NAME
 from hamkit.publish.source import Source
 from hamkit.run import run
 from hamkit.stage import Verdict
@@ -81,6 +82,8 @@ def _publish(
 def _files(request: ReleaseRequest, pipeline: Pipeline) -> Mapping[str, Path]:
     """Artifacts of the stages that ran, the scenario, and every log of this run."""
     found = {SCENARIO_NAME: request.scenario}
+    if any(stage.name == "image" and stage.verdict is Verdict.PASS for stage in pipeline.results):
+        found[ENVIRONMENT_NAME] = pipeline.image.packages
     for stage in pipeline.results:
         found |= {a.path.name: a.path for a in stage.outputs}
     logs = (*pipeline.logs.glob("*.log"), *(pipeline.logs / "boot").glob("*.log"))

@@ -14,15 +14,17 @@ from hamkit.files import folder_whole, write_whole
 from hamkit.progress import Progress
 from hamkit.publish.page import PAGE_NAME, render_page
 from hamkit.publish.places import Places
+from hamkit.publish.provenance import PROVENANCE_NAME, statement
 from hamkit.publish.record import RunResult, Shipped, ShippedName, stage_record
 from hamkit.publish.reproduce import SCRIPT_NAME, render_script
+from hamkit.publish.sbom import SBOM_NAME, render_sbom
 from hamkit.publish.sums import SUMS_NAME, write_sums
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
 STAGE_NAME = "publish"
 RESULT_NAME = "result.json"
 CONSOLE_NAME = "console.log"
-OURS = frozenset({RESULT_NAME, SCRIPT_NAME, PAGE_NAME, SUMS_NAME})
+OURS = frozenset({RESULT_NAME, SCRIPT_NAME, PAGE_NAME, SBOM_NAME, PROVENANCE_NAME, SUMS_NAME})
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class PublishResult:
 
 
 def publish(request: PublishRequest, progress: Progress) -> PublishResult:
-    """Write ``dist/<distro>/``: the files, result.json, reproduce.sh, the page, SHA256SUMS.
+    """Write ``dist/<distro>/``: the files, result.json, reproduce.sh, the page, the bill of materials,
+    the provenance and SHA256SUMS.
 
     An older folder is replaced only when the new one is complete; any verdict is
     published, the page shows it. Raises UserError for a name that cannot be shipped,
@@ -80,10 +83,28 @@ def publish(request: PublishRequest, progress: Progress) -> PublishResult:
             outputs=(*artifacts, Artifact(target / SCRIPT_NAME, *_identity(script))),
         )
         result = _with_own_stage(whole, stage)
-        write_whole(work / RESULT_NAME, result.text())
-        write_whole(work / PAGE_NAME, render_page(result, _console(work)))
+        write_evidence(result, work)
         write_sums(work)
     return PublishResult(stage, result, target)
+
+
+def write_evidence(result: RunResult, work: Path) -> None:
+    """What is derived from the record and the files it ships: record, page, bill of materials, provenance.
+
+    Raises BadPackage when a file named as an RPM is none.
+    """
+    write_whole(work / RESULT_NAME, result.text())
+    write_whole(work / PAGE_NAME, render_page(result, _console(work)))
+    bill = write_whole(work / SBOM_NAME, render_sbom(result, work))
+    packages = [file for file in result.artifacts if file.name.endswith(".rpm")]
+    subjects = (*packages, shipped_file(SBOM_NAME, bill))
+    write_whole(work / PROVENANCE_NAME, statement(result, subjects))
+
+
+def shipped_file(name: str, path: Path) -> Shipped:
+    """A file as the record names it."""
+    sha256, size = _identity(path)
+    return Shipped(name=name, sha256=sha256, size=size)
 
 
 def _with_own_stage(result: RunResult, stage: StageResult) -> RunResult:
@@ -113,8 +134,7 @@ def _ship(name: str, source: Path, work: Path) -> Shipped:
         shutil.copyfile(source, copy)
     except OSError as bad:
         raise Failure(f"cannot ship {name}: {source}: {bad.strerror}", "run the stage that makes it") from bad
-    sha256, size = _identity(copy)
-    return Shipped(name=name, sha256=sha256, size=size)
+    return shipped_file(name, copy)
 
 
 def _identity(path: Path) -> tuple[str, int]:

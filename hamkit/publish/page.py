@@ -76,6 +76,7 @@ def render_page(result: RunResult, console: str | None) -> str:
         bad_checks=[check for check in checks if check.verdict is not Verdict.PASS],
         bad_stages=[stage for stage in result.stages if stage.verdict is not Verdict.PASS],
         steps=_step_views(steps, checks),
+        signed=any(stage.name == "sign" for stage in result.stages),
         plot=plot(steps),
         slowest=max((stage.seconds for stage in result.stages), default=0.0),
         console=None if console is None else excerpt(console),

@@ -9,6 +9,7 @@ from hamkit.errors import Failure
 from hamkit.files import sha256_file, write_whole
 
 SUMS_NAME = "SHA256SUMS"
+SIGNATURE_NAME = "SHA256SUMS.asc"
 _LINE = re.compile(r"(?P<escaped>\\?)(?P<digest>[0-9a-f]{64}) [ *](?P<name>.+)")
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
 _UNESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}
@@ -41,7 +42,7 @@ def verify_sums(folder: Path) -> int:
 
 def _names(folder: Path) -> list[str]:
     files = (p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    return sorted(name for name in files if name != SUMS_NAME)
+    return sorted(name for name in files if name not in (SUMS_NAME, SIGNATURE_NAME))
 
 
 def _line(name: str, digest: str) -> str:

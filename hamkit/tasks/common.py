@@ -81,3 +81,8 @@ def show_stages(pipeline: Pipeline, json: bool, **more: object) -> None:
 
 def out_folder(out: str, distro: str) -> Path:
     return Path(out) if out else project_root() / "build" / distro
+
+
+def dist_folder(out: str) -> Path:
+    """The folder that holds one release a distribution."""
+    return Path(out) if out else project_root() / "dist"

@@ -1,18 +1,23 @@
-"""What is published: release."""
+"""What is published: release, its signatures, and versions."""
 
+import datetime
 import sys
 from pathlib import Path
 
 from invoke import Context, task
 
 from hamkit import scenarios, show
+from hamkit.errors import UserError
 from hamkit.files import project_root
 from hamkit.pipeline import Pipeline
 from hamkit.progress import Reporter
+from hamkit.publish import signing
+from hamkit.publish import verify as verifying
+from hamkit.publish import version as versions
 from hamkit.release import ReleaseRequest
 from hamkit.release import release as make_release
 from hamkit.stage import Verdict
-from hamkit.tasks.common import help_for, leave, request_for, show_plan, told
+from hamkit.tasks.common import dist_folder, given, help_for, leave, request_for, show_plan, spec_of, told
 
 
 @task(help=help_for("distro", "flavour", "scenario", "out", "json", "dry_run", "renew", "keep"))
@@ -32,12 +37,74 @@ def release(
         request = request_for(distro, flavour or None, scenario or None, renew=renew, keep=keep)
         if dry_run:
             return show_plan(Pipeline(request, Reporter()), "prove", json)
-        dist = Path(out) if out else project_root() / "dist"
         chosen = Path(scenario) if scenario else scenarios.default_scenario()
-        done = make_release(ReleaseRequest(request, chosen, dist), Reporter())
+        done = make_release(ReleaseRequest(request, chosen, dist_folder(out)), Reporter())
         rows = [(s.name, s.verdict, f"{s.seconds:.1f}", s.detail) for s in done.result.stages]
         show.either(json, done.result, f"release for {distro}", show.STAGE_COLUMNS, rows)
         print(f"{done.result.verdict.value}: {done.page}", file=sys.stderr)
         if done.result.verdict is not Verdict.PASS:
             raise leave(show.exit_code(done.result.verdict))
         return None
+
+
+@task(
+    help={"key": "your secret key: fingerprint, or an address that means one"}
+    | help_for("distro", "out", "json")
+)
+def sign(_: Context, distro: str = "", key: str = "", out: str = "", json: bool = False) -> None:
+    """Sign a finished release with your GPG key: RPMs, provenance (DSSE), SHA256SUMS."""
+    with told(json):
+        spec = spec_of(distro)
+        secret = given("key", key, "FINGERPRINT (gpg --list-secret-keys shows yours)")
+        request = signing.SignRequest(dist_folder(out) / distro, secret, spec.rpm.version_tuple)
+        done = signing.sign(request, Reporter())
+        show.outcome(json, distro, [done.stage], {"fingerprint": done.fingerprint})
+
+
+@task(
+    help={"key": "fingerprint of the key that must have signed", "out": "the dist folder"}
+    | help_for("distro", "json")
+)
+def verify(_: Context, distro: str = "", key: str = "", out: str = "", json: bool = False) -> None:
+    """Verify a release as its receiver: checksums, signatures, provenance, packages."""
+    with told(json):
+        request = verifying.VerifyRequest(dist_folder(out) / given("distro", distro, "debian-12"), key)
+        found = verifying.verify(request)
+        rows = [(v.verdict, v.what, v.seen) for v in found]
+        show.either(json, found, f"release for {distro}", verifying.COLUMNS, rows)
+        code = max(show.exit_code(v.verdict) for v in found)
+        if code:
+            raise leave(1 if any(v.verdict is Verdict.FAIL for v in found) else code)
+
+
+@task(
+    name="bump",
+    help={
+        "part": "major, minor or patch",
+        "to": "the version itself, X.Y.Z",
+        "date": "its date, YYYY-MM-DD; today in UTC when not given",
+        "key": "GPG key that signs the tag",
+    }
+    | help_for("json", "dry_run"),
+)
+def version_bump(
+    _: Context,
+    part: str = "",
+    to: str = "",
+    date: str = "",
+    key: str = "",
+    json: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Give what CHANGELOG.md calls unreleased its version: files, commit and tag."""
+    with told(json):
+        try:
+            day = datetime.date.fromisoformat(date) if date else None
+        except ValueError as bad:
+            raise UserError(f"--date {date}: {bad}", "write it YYYY-MM-DD") from bad
+        wanted = versions.plan(versions.BumpRequest(project_root(), part, to, day, key))
+        commit = "" if dry_run else versions.carry_out(wanted, project_root())
+        title = f"{'would go' if dry_run else 'gone'} from {wanted.old} to {wanted.new}"
+        show.either(json, wanted, title, versions.COLUMNS, wanted.rows())
+        if commit:
+            print(f"{wanted.tag} is {commit}; push it: git push --follow-tags", file=sys.stderr)

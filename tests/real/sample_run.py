@@ -12,6 +12,7 @@ from hamkit.publish.dist import PublishRequest, PublishResult, publish
 from hamkit.publish.record import RunRecord, RunStart
 from hamkit.publish.source import Source
 from hamkit.stage import Artifact, StageResult, Verdict
+from tests.unit.rpm_writer import SOURCE_FILES, File, Recipe, write
 
 CONSOLE = Path(__file__).parent.parent / "data" / "publish" / "console.log"
 MIB = 1024 * 1024
@@ -104,8 +105,11 @@ def comparison(bad: bool) -> Comparison:
 
 
 def made(folder: Path, name: str, size: int) -> Path:
-    path = folder / name
-    path.write_bytes(hashlib.shake_256(name.encode()).digest(size))
+    """An RPM of that file name around ``size`` bytes of data."""
+    path, data = folder / name, hashlib.shake_256(name.encode()).digest(size)
+    source = name.endswith(".src.rpm")
+    inside = (SOURCE_FILES[1], File("notes", data)) if source else (File("/usr/share/doc/ham/notes", data),)
+    path.write_bytes(write(Recipe(source=source, files=inside)))
     return path
 
 

@@ -131,12 +131,13 @@ def known_tasks() -> set[str]:
     """Names of the functions that ``hamkit.tasks`` decorates as tasks."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in MODULES if is_task(path)]
     functions = [node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return {f.name.rstrip("_") for f in functions if any("task" in ast.unparse(d) for d in f.decorator_list)}
+    names = [f.name for f in functions if any("task" in ast.unparse(d) for d in f.decorator_list)]
+    return {name.rstrip("_").replace("_", ".") for name in names}
 
 
 def test_readme_doctor_and_tasks_agree() -> None:
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Tasks")[1].split("Exit codes")[0]
-    assert set(re.findall(r"^\| `([a-z]+)", section, re.MULTILINE)) == known_tasks()
+    assert set(re.findall(r"^\| `([a-z.]+)", section, re.MULTILINE)) == known_tasks()
     assert set(doctor.TASKS) == known_tasks()
 
 

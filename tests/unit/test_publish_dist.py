@@ -12,11 +12,17 @@ from hypothesis import strategies as st
 
 from hamkit.errors import Failure, UserError
 from hamkit.progress import Quiet
-from hamkit.publish.dist import PublishRequest, publish
+from hamkit.publish.dist import OURS, PublishRequest, publish
 from hamkit.publish.record import RunRecord, RunStart, load
 from hamkit.publish.sums import verify_sums, write_sums
 from hamkit.run import run
 from hamkit.stage import Artifact, StageResult, Verdict
+from tests.unit.rpm_writer import SOURCE_FILES, File, Recipe, write
+
+
+def package(content: str) -> bytes:
+    """A source RPM that differs by what one of its files holds."""
+    return write(Recipe(files=(File("notes", content.encode()), SOURCE_FILES[1])))
 
 
 def request(folder: Path, **files: str) -> PublishRequest:
@@ -24,7 +30,7 @@ def request(folder: Path, **files: str) -> PublishRequest:
     made = {}
     for name, content in files.items():
         path = folder / name.replace("_", ".")
-        path.write_text(content)
+        path.write_bytes(package(content) if path.suffix == ".rpm" else content.encode())
         made[path.name] = path
     record = RunRecord(folder / "result.json", RunStart("debian-12", ("release",), ("build", "publish")))
     outputs = tuple(Artifact.of(path) for path in made.values())
@@ -37,9 +43,9 @@ def test_whole_folder(tmp_path: Path) -> None:
     done = publish(asked, Quiet())
     assert done.folder == tmp_path / "dist" / "debian-12"
     names = {p.name for p in done.folder.iterdir()}
-    assert names == {"ham.src.rpm", "console.log", "result.json", "reproduce.sh", "index.html", "SHA256SUMS"}
+    assert names == {"ham.src.rpm", "console.log", *OURS}
     assert run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=done.folder).returncode == 0
-    assert verify_sums(done.folder) == 5
+    assert verify_sums(done.folder) == 7
     assert (done.folder / "reproduce.sh").stat().st_mode & 0o777 == 0o755
     assert "ham: loaded" in done.page.read_text()
     assert [p.name for p in (tmp_path / "dist").iterdir()] == ["debian-12"]
@@ -79,7 +85,7 @@ def test_older_folder_is_replaced_by_a_complete_one_only(tmp_path: Path) -> None
     assert [p.name for p in asked.dist.iterdir()] == ["debian-12"]
     new = request(tmp_path, ham_src_rpm="new")
     publish(new, Quiet())
-    assert (folder / "ham.src.rpm").read_text() == "new"
+    assert (folder / "ham.src.rpm").read_bytes() == package("new")
     assert not (folder / "notes.txt").exists()
 
 
@@ -108,7 +114,7 @@ def test_folders_within(tmp_path: Path) -> None:
         PublishRequest(asked.result, {"logs/b.log": asked.files["build.log"]}, asked.dist), Quiet()
     )
     assert done.result.logs == ("logs/b.log",)
-    assert verify_sums(done.folder) == 4
+    assert verify_sums(done.folder) == 6
 
 
 @settings(max_examples=30, deadline=None)

@@ -15,7 +15,7 @@ from hamkit.files import project_root
 
 TASKS = [
     *("doctor", "specs", "facts", "patch", "image", "srpm", "check", "build", "boot", "judge"),
-    *("model", "release", "shell", "bench", "test", "lint", "clean"),
+    *("model", "release", "sign", "verify", "version.bump", "shell", "bench", "test", "lint", "clean"),
 ]
 ACTING = ["image", "srpm", "build", "boot", "release"]
 
@@ -28,7 +28,10 @@ def invoke(*words: str, cache: Path | None = None, engine: str = "unix:///nowher
 
 def test_every_task_is_there_and_says_what_it_does() -> None:
     done = invoke("--list", "--list-format=json")
-    found = {t["name"]: t["help"] for t in json.loads(done.stdout)["tasks"]}
+    listing = json.loads(done.stdout)
+    found = {t["name"]: t["help"] for t in listing["tasks"]}
+    for group in listing["collections"]:
+        found |= {f"{group['name']}.{t['name']}": t["help"] for t in group["tasks"]}
     assert set(TASKS) <= set(found)
     assert all(text and text.endswith(".") for text in found.values())
 
@@ -70,6 +73,13 @@ def test_model_as_table_and_json() -> None:
         (("judge",), 2, "--console is not given"),
         (("bench", "--distro", "debian-12", "--rounds", "0"), 2, "measures nothing"),
         (("test", "--gate", "no-such"), 2, "no gate is called"),
+        (("sign", "--distro", "debian-12"), 2, "--key is not given"),
+        (("sign", "--distro", "debian-12", "--key", "x", "--out", "/nowhere"), 2, "there is no release in"),
+        (("verify", "--distro", "debian-12", "--out", "/nowhere"), 2, "there is no release in"),
+        (("version.bump",), 2, "give either --part or --to"),
+        (("version.bump", "--to", "0.0.1"), 2, "is not above"),
+        (("version.bump", "--to", "1.2"), 2, "is no version"),
+        (("version.bump", "--part", "minor", "--date", "tomorrow"), 2, "--date tomorrow"),
         (("image", "--distro", "debian-12"), 3, "no Docker Engine answers"),
         (("shell", "--distro", "debian-12"), 3, "no Docker Engine answers"),
         (("release", "--distro", "debian-12", "--dry-run"), 3, "no Docker Engine answers"),
