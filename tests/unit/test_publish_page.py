@@ -187,7 +187,8 @@ def test_page_is_one_file_without_network(tmp_path: Path) -> None:
     loaded = [(n, v) for n, v in seen.attributes if n in {"src", "srcset", "data"}]
     assert loaded == []
     links = [v for n, v in seen.attributes if n == "href" and not v.startswith("#")]
-    assert set(links) == {"data:,", "result.json", "SHA256SUMS", "reproduce.sh"}
+    evidence = {"result.json", "SHA256SUMS", "reproduce.sh", "sbom.cdx.json", "provenance.json"}
+    assert set(links) == {"data:,"} | evidence
     policy = next(v for _, v in seen.attributes if v.startswith("default-src 'none'"))
     assert "unsafe" not in policy
     assert "http:" not in "".join(seen.text)
