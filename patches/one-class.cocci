@@ -7,4 +7,4 @@ position p;
 @@
 +if (hotadd_node(pgdat))
 +	continue;
- zonelist@p = pgdat->node_zonelists + E;
+ zonelist@p = pgdat->node_zonelists + (E & GFP_ZONEMASK);

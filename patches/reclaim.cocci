@@ -1,12 +1,8 @@
-// kswapd looks at every node that serves a class.
+// Reclaim for a class rests when any node that serves it has enough.
 
 @balance@
 position p;
 expression zone;
 @@
- kswapd_balance_pgdat(...) {
- <...
 - check_classzone_need_balance@p(zone)
 + class_needs_balance(zone)
- ...>
- }

@@ -1,6 +1,7 @@
 """Kernel trees: their facts and the patch series for them."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from invoke import Context, task
@@ -10,7 +11,7 @@ from hamkit.files import project_root
 from hamkit.kernel import facts as kernel_facts
 from hamkit.kernel.source import open_source
 from hamkit.progress import Reporter
-from hamkit.render.series import SeriesRequest, render_series
+from hamkit.render.series import SeriesRequest, render_series, unsupported
 from hamkit.tasks.common import TREE, given, help_for, leave, told
 
 
@@ -19,6 +20,7 @@ def facts(_: Context, tree: str = "", json: bool = False) -> None:
     """Version, vendor and probed facts of a 2.4 kernel tree, and what makes it unsupported."""
     with told(json):
         found = kernel_facts.probe(open_source(given("tree", tree, "linux-2.4.13")).root)
+        found = replace(found, unsupported=unsupported(found))
         title = f"Linux {found.identity.release}"
         show.either(json, found.as_json(), title, kernel_facts.COLUMNS, found.rows())
         for line in (*(f"unsupported: {reason}" for reason in found.unsupported), *found.caveats):

@@ -143,6 +143,15 @@ def test_the_version_says_nothing(edit: Edit, tree: Path) -> None:
             "unsigned long",
         ),
         ("arch/i386/boot/Makefile", "--oformat", "-oformat", "one_dash_oformat", True),
+        ("kernel/resource.c", "int get_resource_list", "int r_show", "iomem_listing", "seq_file"),
+        (
+            "mm/vmscan.c",
+            "int try_to_free_pages(unsigned int gfp_mask)\n{\n",
+            "int try_to_free_pages_zone(zone_t *zone)\n{\n\tcheck_classzone_need_balance(zone);\n}\n"
+            "int try_to_free_pages(unsigned int gfp_mask)\n{\n",
+            "init_asks_balance",
+            True,
+        ),
     ],
 )
 def test_facts_follow_the_code(
@@ -180,6 +189,13 @@ def test_an_unknown_shape_is_said_in_words(
     facts = probe(tree)
     assert [reason for reason in facts.unsupported if words in reason]
     assert all(Path(name).stem in reason for reason in facts.unsupported)
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_zones_that_count_the_pages_of_their_class(tree: Path, there: bool) -> None:
+    name = "delta_nr_inactive_pages" if there else "delta_nr_pages"
+    (tree / "mm" / "swap.c").write_text(f"void {name}(struct page *page, long delta)\n{{\n}}\n")
+    assert probe(tree)["class_counters"] is there
 
 
 def test_a_fact_that_was_not_found_cannot_be_used(edit: Edit, tree: Path) -> None:

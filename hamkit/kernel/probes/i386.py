@@ -13,6 +13,7 @@ PCI = "include/asm-i386/pci.h"
 HIGHMEM = "include/asm-i386/highmem.h"
 INIT = "arch/i386/mm/init.c"
 SETUP = "arch/i386/kernel/setup.c"
+RESOURCE = "kernel/resource.c"
 BOOT = "arch/i386/boot/setup.S"
 CONFIG = "arch/i386/config.in"
 PGTABLE = "include/asm-i386/pgtable.h"
@@ -165,6 +166,16 @@ def driver_mem_map(tree: Tree) -> Seen:
     return Seen.at(len(found), found[0]) if found else Seen(0, name)
 
 
+def iomem_listing(tree: Tree) -> Seen:
+    """How /proc/iomem is written: into a buffer, or an entry at a time into a seq_file."""
+    source = tree.source(RESOURCE)
+    shown = source.function("r_show")
+    if shown:
+        return Seen.at("seq_file", shown)
+    listed = need(source.function("get_resource_list"), RESOURCE, "get_resource_list() and no r_show()")
+    return Seen.at("buffer", listed)
+
+
 def module_license(tree: Tree) -> Seen:
     name = "include/linux/module.h"
     return Seen.whether(tree.source(name).macro("MODULE_LICENSE"), name)
@@ -202,6 +213,7 @@ PROBES = (
     Probe("pageattr", "pageattr.c asks highmem_start_page", pageattr),
     Probe("illegal_highdma", "dev.c asks highmem_start_page", illegal_highdma),
     Probe("driver_mem_map", "mem_map in ns83820.c", driver_mem_map),
+    Probe("iomem_listing", "/proc/iomem written into", iomem_listing),
     Probe("module_license", "MODULE_LICENSE", module_license),
     Probe("likely", "likely()", likely),
     Probe("min_t", "min_t", min_t),

@@ -85,6 +85,19 @@ def shrink_cache_class(tree: Tree) -> Seen:
     return Seen.at(found.has(r"\bmemclass\s*\("), found)
 
 
+def init_asks_balance(tree: Tree) -> Seen:
+    """Whether init, which must not be killed, tries again while its class is short of pages."""
+    found = need(tree.source(VMSCAN).search(r"\btry_to_free_pages\w*\s*\("), VMSCAN, "try_to_free_pages()")
+    inner = tree.source(VMSCAN).function("try_to_free_pages_zone")
+    return Seen.at(inner is not None and inner.has(r"\bcheck_classzone_need_balance\s*\("), inner or found)
+
+
+def class_counters(tree: Tree) -> Seen:
+    """Whether a zone counts the pages that reclaim for its class may take, its node's lower zones too."""
+    found = tree.source("mm/swap.c").function("delta_nr_inactive_pages")
+    return Seen.whether(found, "mm/swap.c")
+
+
 def emergency_pool(tree: Tree) -> Seen:
     found = tree.source(HIGHMEM).function("init_emergency_pool")
     return Seen.whether(found, HIGHMEM)
@@ -109,6 +122,8 @@ PROBES = (
     Probe("try_to_free_zonelist", "try_to_free_pages follows zones[0]", try_to_free_zonelist),
     Probe("free_buffer_first_zone", "nr_free_buffer_pages follows zones[0]", free_buffer_first_zone),
     Probe("shrink_cache_class", "shrink_cache skips other classes", shrink_cache_class),
+    Probe("init_asks_balance", "init asks whether its class is balanced", init_asks_balance),
+    Probe("class_counters", "zones count pages of their class", class_counters),
     Probe("emergency_pool", "emergency bounce pool", emergency_pool),
     Probe("blk_max_pfn", "blk_max_pfn", blk_max_pfn),
 )

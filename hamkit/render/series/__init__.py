@@ -2,6 +2,13 @@
 
 from hamkit.render.series.cache import cached_series
 from hamkit.render.series.check import check_tree
-from hamkit.render.series.render import SeriesRequest, SeriesResult, render_series
+from hamkit.render.series.render import SeriesRequest, SeriesResult, render_series, unsupported
 
-__all__ = ["SeriesRequest", "SeriesResult", "cached_series", "check_tree", "render_series"]
+__all__ = [
+    "SeriesRequest",
+    "SeriesResult",
+    "cached_series",
+    "check_tree",
+    "render_series",
+    "unsupported",
+]

@@ -60,7 +60,7 @@ def render_series(request: SeriesRequest, progress: Progress) -> SeriesResult:
     if not least <= request.reserve_mb <= most:
         raise UserError(f"cannot reserve {request.reserve_mb} MB", f"choose from {least} to {most} MB")
     facts, plan = probe(request.tree), load_plan(PATCHES)
-    reasons = facts.unsupported or plan.unsupported(facts.values)
+    reasons = unsupported(facts)
     if reasons:
         raise UserError(
             f"this tree cannot be patched: {'; '.join(reasons)}", "see `invoke facts` for all of it"
@@ -95,6 +95,11 @@ def series_result(
         cached,
     )
     return SeriesResult(stage, folder, tuple(folder / name for name in names), facts)
+
+
+def unsupported(facts: KernelFacts) -> tuple[str, ...]:
+    """Why hot-add cannot be patched into a tree, as its probes and the plan say; empty when it can."""
+    return facts.unsupported or load_plan(PATCHES).unsupported(facts.values)
 
 
 def _mails(
