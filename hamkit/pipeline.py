@@ -106,12 +106,11 @@ class Pipeline(Course):
 
     @cached_property
     def boot_request(self) -> BootRequest:
-        """The distribution's kernel and busybox; modules and programs out of the RPMs."""
+        """The distribution's kernel; modules and programs out of the RPMs."""
         release = self.image.release(self.request.flavour)
         return BootRequest(
             kernel=self.image.boot_file(release),
             release=release,
-            busybox=self.image.busybox.read_bytes(),
             files=installed_files(self.rpms.paths, release),
             scenario=self.request.scenario,
             out=self.logs / "boot",

@@ -15,8 +15,6 @@ from hamkit.render.dockerfile import KIT, dockerfile
 from hamkit.specs import Spec
 from hamkit.stage import StageResult, Stopwatch, Verdict
 
-BUSYBOX = "busybox"
-
 
 @dataclass(frozen=True)
 class ImageRequest:
@@ -50,10 +48,6 @@ class Image:
     def boot_file(self, release: str) -> Path:
         """The distribution's own kernel image (bzImage)."""
         return _folder(self.digest) / f"vmlinuz-{release}"
-
-    @property
-    def busybox(self) -> Path:
-        return _folder(self.digest) / BUSYBOX
 
     @property
     def packages(self) -> Path:
@@ -98,10 +92,10 @@ def make_image(request: ImageRequest, engine: Engine, progress: Progress) -> Ima
 
 
 def _take_out(spec: Spec, engine: Engine, digest: str, log: Path, progress: Progress) -> Path:
-    """Kernel images, busybox and lists from the image into the cache, once."""
+    """Kernel images and lists from the image into the cache, once."""
     folder = _folder(digest)
     if not folder.exists():
-        command = f"cp {KIT}/boot/* {KIT}/kernels {KIT}/packages /bin/busybox /job/out/"
+        command = f"cp {KIT}/boot/* {KIT}/kernels {KIT}/packages /job/out/"
         with progress.step("take kernel images out of the image") as step:
             found = engine.run(Job(digest, ["sh", "-c", command], {}, log, {}), step.note).files
         with folder_whole(folder) as work:

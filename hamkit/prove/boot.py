@@ -49,7 +49,6 @@ class BootRequest:
 
     kernel: Path
     release: str
-    busybox: bytes
     files: Mapping[str, bytes]
     scenario: Scenario
     out: Path
@@ -82,7 +81,7 @@ def boot(request: BootRequest, progress: Progress) -> BootResult:
     watch = Stopwatch()
     if not request.kernel.is_file():
         raise UserError(f"there is no kernel image {request.kernel}", "give the path of a bzImage")
-    image = guest.image(request.release, request.busybox, request.files, request.scenario)
+    image = guest.image(request.release, request.files, request.scenario)
     machine = describe_machine(request)
     write_whole(machine.initramfs, image)
     for path in (machine.console, machine.report):  # what an earlier run left there is not this run's

@@ -1,21 +1,16 @@
-"""Reads what a run left behind: the guest's report and the kernel's console log.
-
-The report's format is that of the guest's init: for each step ``@@ham begin N``, files as
-``@@ham file PATH`` ... ``@@ham end``, ``@@ham rc N``, ``@@ham finish N``; ``@@ham done`` last.
-"""
+"""Reads what a run of a mainline kernel left behind: the guest's report and the console log."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from hamkit.errors import Failure
 from hamkit.model.extents import Extent
 from hamkit.model.firmware import USABLE, Entry
+from hamkit.prove.frames import BadLine, Frame, frames, lines_of
 
-MARK = "@@ham "
 FILES = ("/proc/meminfo", "/proc/zoneinfo", "/proc/iomem", "/proc/ham/status", "blocks", "dmesg", "output")
 ZONE = re.compile(r"Node (\d+), zone +(\w+)")
 COUNT = re.compile(r" +(?:pages )?(free|spanned|present|managed) +(\d+)| +(start_pfn): +(\d+)")
@@ -25,8 +20,6 @@ E820 = re.compile(r"BIOS-e820: \[mem 0x([0-9a-f]+)-0x([0-9a-f]+)\](?: +[\d.]+ +[
 MEMORY = re.compile(r"Memory: (\d+)K/(\d+)K available \(.* (\d+)K reserved")
 FREEING = re.compile(r"Freeing (.+) memory: (\d+)K")
 RAM_WORDS = (USABLE, "System RAM")  # kernels from 6.17 on use the second
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -91,12 +84,12 @@ def parse_report(text: str) -> tuple[Snapshot, ...]:
 
     Raises Failure naming step and line when the report is cut short or garbled.
     """
-    return tuple(_Reader(text).snapshots())
+    return tuple(_snapshot(frame) for frame in frames(text, FILES))
 
 
 def parse_console(text: str) -> BootLog:
     """What the kernel said at boot. Raises Failure when the map or the counts are missing."""
-    lines = _lines(text)
+    lines = lines_of(text)
     entries = parse_map(text)
     at, counts = next(((n, m) for n, line in enumerate(lines) if (m := MEMORY.search(line))), (0, None))
     if not entries or counts is None:
@@ -108,7 +101,7 @@ def parse_console(text: str) -> BootLog:
 
 def parse_map(text: str) -> tuple[Entry, ...]:
     """The firmware's map from its BIOS-e820 lines in a kernel log; empty when there are none."""
-    return tuple(dict.fromkeys(_entry(m) for line in _lines(text) if (m := E820.search(line))))
+    return tuple(dict.fromkeys(_entry(m) for line in lines_of(text) if (m := E820.search(line))))
 
 
 def _entry(match: re.Match[str]) -> Entry:
@@ -116,121 +109,24 @@ def _entry(match: re.Match[str]) -> Entry:
     return Entry(Extent(int(match[1], 16), int(match[2], 16) + 1), USABLE if kind in RAM_WORDS else kind)
 
 
-def _lines(text: str) -> list[str]:
-    return [line.rstrip("\r") for line in text.split("\n")]
+def _snapshot(frame: Frame) -> Snapshot:
+    size, policy, blocks = frame.read("blocks", _blocks)
+    return Snapshot(
+        frame.step,
+        frame.rc,
+        frame.read("/proc/meminfo", _meminfo),
+        frame.read("/proc/zoneinfo", _zones),
+        frame.read("/proc/iomem", parse_iomem),
+        frame.lines("/proc/ham/status"),
+        size,
+        policy,
+        blocks,
+        tuple(STAMP.sub("", line) for line in frame.lines("dmesg")),
+        frame.lines("output"),
+    )
 
 
-class _Reader:
-    """Walks through a report's lines, remembering where it is for the error messages."""
-
-    def __init__(self, text: str) -> None:
-        self._lines = _lines(text)
-        self._at = 0
-        self._step: int | None = None
-
-    def snapshots(self) -> Iterator[Snapshot]:
-        number = 0
-        while self._word() != "done":
-            self._expect(f"begin {number}")
-            self._step = number
-            files = self._files()
-            rc = self._integer("rc")
-            snapshot = self._snapshot(number, rc, files)
-            self._expect(f"finish {number}")
-            yield snapshot
-            number += 1
-        if number == 0:
-            raise self._garbled("no step before the end")
-
-    def _files(self) -> dict[str, tuple[int, list[str]]]:
-        """Each file's lines with the number of the first one."""
-        files: dict[str, tuple[int, list[str]]] = {}
-        while self._word() == "file":
-            name = self._next().removeprefix(f"{MARK}file ")
-            first, body = self._at + 1, []
-            while self._peek() != f"{MARK}end":
-                if self._peek().startswith(MARK):
-                    raise self._garbled(f"{name} does not end before {self._peek()!r}")
-                body.append(self._next())
-            self._next()
-            files[name] = (first, body)
-        absent = [name for name in FILES if name not in files]
-        if absent:
-            raise self._garbled(f"no {', '.join(absent)}")
-        return files
-
-    def _snapshot(self, number: int, rc: int, files: dict[str, tuple[int, list[str]]]) -> Snapshot:
-        def read(name: str, parse: Callable[[list[str]], T]) -> T:
-            first, body = files[name]
-            try:
-                return parse(body)
-            except BadLine as bad:
-                raise Failure(
-                    f"report, step {number}, line {first + bad.offset}: {name}: {bad.why}",
-                    "the guest's second serial port was disturbed, run again",
-                ) from bad
-
-        size, policy, blocks = read("blocks", _blocks)
-        return Snapshot(
-            number,
-            rc,
-            read("/proc/meminfo", _meminfo),
-            read("/proc/zoneinfo", _zones),
-            read("/proc/iomem", parse_iomem),
-            tuple(files["/proc/ham/status"][1]),
-            size,
-            policy,
-            blocks,
-            tuple(STAMP.sub("", line) for line in files["dmesg"][1]),
-            tuple(files["output"][1]),
-        )
-
-    def _peek(self) -> str:
-        last = self._at == len(self._lines) - 1  # what follows the last newline: an unfinished line
-        if self._at >= len(self._lines) or (last and not self._lines[self._at].startswith(f"{MARK}done")):
-            raise self._garbled("the report is cut short", "the console log tells what stopped the guest")
-        return self._lines[self._at]
-
-    def _next(self) -> str:
-        line = self._peek()
-        self._at += 1
-        return line
-
-    def _word(self) -> str:
-        """The keyword of the mark at hand."""
-        line = self._peek()
-        if not line.startswith(MARK):
-            raise self._garbled(f"{line!r} where a mark is due")
-        return line.removeprefix(MARK).split(" ")[0]
-
-    def _expect(self, mark: str) -> None:
-        if self._peek() != f"{MARK}{mark}":
-            raise self._garbled(f"{self._peek()!r} where '{MARK}{mark}' is due")
-        self._next()
-
-    def _integer(self, word: str) -> int:
-        match = re.fullmatch(rf"{MARK}{word} (-?\d+)", self._peek())
-        if match is None:
-            raise self._garbled(f"{self._peek()!r} where '{MARK}{word} NUMBER' is due")
-        self._next()
-        return int(match[1])
-
-    def _garbled(
-        self, why: str, hint: str = "the guest's second serial port was disturbed, run again"
-    ) -> Failure:
-        where = "before the first step" if self._step is None else f"step {self._step}"
-        return Failure(f"report, {where}, line {self._at + 1}: {why}", hint)
-
-
-class BadLine(Exception):
-    """A line of a file that is not what that file holds; ``offset`` counts from the file's first line."""
-
-    def __init__(self, offset: int, why: str) -> None:
-        super().__init__(why)
-        self.offset, self.why = offset, why
-
-
-def _meminfo(lines: list[str]) -> dict[str, int]:
+def _meminfo(lines: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for offset, line in enumerate(lines):
         match = re.fullmatch(r"([\w()]+): +(\d+)(?: kB)?", line)
@@ -243,7 +139,7 @@ def _meminfo(lines: list[str]) -> dict[str, int]:
     return found
 
 
-def _zones(lines: list[str]) -> tuple[ZoneCount, ...]:
+def _zones(lines: Sequence[str]) -> tuple[ZoneCount, ...]:
     counts: dict[tuple[int, str], dict[str, int]] = {}
     current: dict[str, int] | None = None
     for offset, line in enumerate(lines):
@@ -265,7 +161,7 @@ def _zones(lines: list[str]) -> tuple[ZoneCount, ...]:
     )
 
 
-def parse_iomem(lines: list[str]) -> tuple[IomemLine, ...]:
+def parse_iomem(lines: Sequence[str]) -> tuple[IomemLine, ...]:
     """Lines of /proc/iomem. Raises BadLine."""
     found: list[IomemLine] = []
     for offset, line in enumerate(lines):
@@ -277,7 +173,7 @@ def parse_iomem(lines: list[str]) -> tuple[IomemLine, ...]:
     return tuple(found)
 
 
-def _blocks(lines: list[str]) -> tuple[int, str, tuple[tuple[str, str], ...]]:
+def _blocks(lines: Sequence[str]) -> tuple[int, str, tuple[tuple[str, str], ...]]:
     words = [line.split(" ") for line in lines]
     for offset, line in enumerate(words):
         if len(line) != 2:

@@ -86,6 +86,16 @@ def bench(_: Context, distro: str = "", flavour: str = "", rounds: int = 3, json
         if json:
             show.as_json(measured.facts())
         else:
-            rounds_shown = zip(measured.plain, measured.alike, measured.stage, strict=True)
-            show.table(f"boot of {distro}, seconds", ("plain", "alike", "stage"), list(rounds_shown))
-            print(f"stage to plain {measured.to_plain:.3f}, to alike {measured.to_alike:.3f}")
+            rows = [
+                (way, " ".join(f"{c.wall:.2f}" for c in costs), " ".join(f"{c.cpu:.2f}" for c in costs))
+                for way, costs in (
+                    ("plain", measured.plain),
+                    ("alike", measured.alike),
+                    ("stage", measured.stage),
+                )
+            ]
+            show.table(f"boot of {distro}, seconds in each round", ("way", "clock", "processor"), rows)
+            print(
+                f"stage to plain {measured.to_plain:.3f}, to alike {measured.to_alike:.3f}, "
+                f"processor time to plain {measured.cpu_to_plain:.3f}"
+            )

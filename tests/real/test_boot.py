@@ -17,20 +17,21 @@ from pathlib import Path
 import pytest
 
 from hamkit.errors import UserError
-from hamkit.model.scenario import AddStep, Machine, Scenario, UseStep
+from hamkit.model.scenario import AbuseStep, AddStep, Machine, Scenario, UseStep
 from hamkit.pipeline import Pipeline
 from hamkit.progress import Quiet
 from hamkit.prove.bench import boot_ratio
 from hamkit.prove.boot import BootRequest, boot
 from hamkit.prove.console import Limits, Outcome, State, judge
 from hamkit.prove.report import parse_report
+from hamkit.run import find
 from hamkit.stage import Verdict
 
 pytestmark = [pytest.mark.qemu, pytest.mark.engine]
 
-MEMFILL = "/usr/libexec/ham/memfill"
+ABUSE = "/usr/libexec/ham/hamabuse"
 SHORT = Scenario("short", Machine(1 << 30, 1 << 28), (AddStep(0x10000000, 1 << 27), UseStep(1 << 24)))
-ONLY_USE = replace(SHORT, steps=(UseStep(1 << 24),))
+ONLY_RUN = replace(SHORT, steps=(AbuseStep(),))
 PATIENCE = 120.0  # seconds for something to appear on a busy machine
 
 
@@ -40,11 +41,13 @@ def request12(debian12: Pipeline, tmp_path: Path) -> BootRequest:
 
 
 def script(commands: str) -> bytes:
-    return f"#!/bin/busybox sh\nexport PATH=/bin:/sbin\n{commands}\n".encode()
+    return f"#!/bin/busybox sh\n{commands}\n".encode()
 
 
 def spoilt(request: BootRequest, path: str, content: bytes) -> BootRequest:
-    return replace(request, files={**request.files, path: content}, scenario=ONLY_USE)
+    busybox = find("busybox", "busybox-static").read_bytes()
+    more = {"/bin/busybox": busybox, path: content}
+    return replace(request, files={**request.files, **more}, scenario=ONLY_RUN)
 
 
 def until(condition: Callable[[], bool]) -> bool:
@@ -88,11 +91,11 @@ def test_scenario_runs_to_its_end_and_is_reported(request12: BootRequest) -> Non
 
 
 def test_panic_is_quoted(request12: BootRequest) -> None:
-    result = boot(spoilt(request12, MEMFILL, script("echo c >/proc/sysrq-trigger")), Quiet())
+    result = boot(spoilt(request12, ABUSE, script("echo c >/proc/sysrq-trigger")), Quiet())
     assert (result.console.outcome, result.console.state) == (Outcome.PANIC, State.SCENARIO)
     assert result.stage.verdict is Verdict.FAIL
     assert "sysrq triggered crash" in result.stage.detail
-    assert result.console.step == "step 1/1: use 16M"
+    assert result.console.step == "step 1/1: abuse"
     assert result.report.startswith("@@ham begin 0\n")
 
 
@@ -110,10 +113,10 @@ def test_init_names_what_it_could_not_do(request12: BootRequest) -> None:
 
 
 def test_silence_is_told_with_what_qemu_knows(request12: BootRequest) -> None:
-    hanging = spoilt(request12, MEMFILL, script("sleep 9999"))
+    hanging = spoilt(request12, ABUSE, script("/bin/busybox sleep 9999"))
     result = boot(replace(hanging, limits=Limits(scenario=5)), Quiet())
     assert (result.console.outcome, result.console.state) == (Outcome.SILENCE, State.SCENARIO)
-    assert "step 1/1: use 16M" in result.stage.detail
+    assert "step 1/1: abuse" in result.stage.detail
     text = "\n".join(result.console.lines)
     assert "QEMU says: running" in text
     assert "CPU 0: instruction pointer ffffffff" in text
@@ -122,7 +125,9 @@ def test_silence_is_told_with_what_qemu_knows(request12: BootRequest) -> None:
 
 
 def test_guest_that_talks_for_ever_is_timed_out(request12: BootRequest) -> None:
-    talking = spoilt(request12, MEMFILL, script("while :; do echo still >/dev/kmsg; sleep 1; done"))
+    talking = spoilt(
+        request12, ABUSE, script("while :; do echo still >/dev/kmsg; /bin/busybox sleep 1; done")
+    )
     result = boot(replace(talking, limits=Limits(total=25)), Quiet())
     assert result.console.outcome is Outcome.TIMEOUT
     assert "not done after 25" in result.stage.detail
@@ -180,8 +185,10 @@ def test_killed_hamkit_leaves_no_qemu_and_a_log_that_can_be_judged(request12: Bo
 def test_boot_ratio_measures_each_way_in_every_round(request12: BootRequest) -> None:
     found = boot_ratio(request12, 1, Quiet())
     assert [len(found.plain), len(found.alike), len(found.stage)] == [1, 1, 1]
-    assert found.to_plain == found.stage[0] / found.plain[0]
-    assert found.to_alike == found.stage[0] / found.alike[0]
+    assert found.to_plain == found.stage[0].wall / found.plain[0].wall
+    assert found.to_alike == found.stage[0].wall / found.alike[0].wall
+    assert found.cpu_to_plain == found.stage[0].cpu / found.plain[0].cpu
+    assert all(cost.cpu > 0 for cost in (*found.plain, *found.alike, *found.stage))
     assert "reboot: Power down" in (request12.out / "bare" / "console.log").read_text(errors="replace")
 
 

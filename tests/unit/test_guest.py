@@ -1,17 +1,25 @@
-"""The guest's init as rendered: clean shell, the scenario's steps, and what it asks of the packages."""
+"""The guest: the plan that its init follows, and what it asks of the packages."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
-from hamkit import scenarios
-from hamkit.errors import Failure
-from hamkit.model.scenario import AddStep, Attribute, Machine, RetryStep, Scenario, UseStep
-from hamkit.prove import guest
+from hamkit.errors import Failure, UserError
+from hamkit.files import project_root
+from hamkit.model.scenario import (
+    AbuseStep,
+    AddStep,
+    Attribute,
+    FaultStep,
+    Machine,
+    RetryStep,
+    Scenario,
+    UseStep,
+)
+from hamkit.prove import guest, plan
+from hamkit.prove.report import FILES as FILES_OF_A_STEP
 from hamkit.run import run
 
 RELEASE = "6.1.0-50-amd64"
@@ -20,7 +28,8 @@ FILES: Mapping[str, bytes] = {
     f"{EXTRA}/ham.ko": b"\x7fELF\0license=GPL\0depends=\0name=ham\0",
     f"{EXTRA}/mhp_sim.ko": b"\x7fELF\0depends=ham,libcrc32c\0",
     "/usr/sbin/hamctl": b"\x7fELF hamctl",
-    "/usr/libexec/ham/memfill": b"\x7fELF memfill",
+    "/usr/libexec/ham/hamabuse": b"\x7fELF hamabuse",
+    "/usr/libexec/ham/haminit": b"\x7fELF haminit",
     "/usr/share/doc/ham/README": b"text",
 }
 MACHINE = Machine(1 << 30, 1 << 28)
@@ -32,67 +41,83 @@ EVERY_ACTION = Scenario(
         AddStep(0x20000001, 0, Attribute.RO),
         RetryStep(),
         UseStep(1 << 26),
+        FaultStep(2),
+        AbuseStep(),
     ),
     'it\'s "$(all)" quoted',
 )
 
 
-@pytest.mark.parametrize("scenario", [scenarios.load(), EVERY_ACTION], ids=lambda s: str(s.name))
-def test_init_passes_shellcheck(scenario: Scenario, tmp_path: Path) -> None:
-    script = tmp_path / "init"
-    script.write_text(guest.render_init(RELEASE, FILES, scenario))
-    run(["shellcheck", "--shell=dash", str(script)])
+def lines(text: str) -> list[list[str]]:
+    return [line.split("\t") for line in text.splitlines()]
 
 
-def test_init_runs_each_step_once_in_order() -> None:
-    text = guest.render_init(RELEASE, FILES, EVERY_ACTION)
-    steps = [shlex.split(line)[1:] for line in text.splitlines() if line.startswith("step ")]
-    assert steps == [
-        ["1", "add 0x10000000 + 128M", "add", "0x10000000", "0x8000000", "rw"],
-        ["2", "add 0x20000001 + 0 ro", "add", "0x20000001", "0x0", "ro"],
-        ["3", "retry", "retry"],
-        ["4", "use 64M", "use", str(1 << 26)],
+def test_plan_runs_each_step_once_in_order() -> None:
+    found = lines(guest.scenario_plan(RELEASE, FILES, EVERY_ACTION))
+    assert [line[1:] for line in found if line[0] == "step"] == [
+        ["add 0x10000000 + 128M", "add", "0x10000000", "0x8000000", "rw"],
+        ["add 0x20000001 + 0 ro", "add", "0x20000001", "0x0", "ro"],
+        ["retry", "retry"],
+        ["use 64M", "use", str(1 << 26)],
+        ["fault 2", "fault", "2"],
+        ["abuse", "run", "hamabuse"],
     ]
 
 
-def test_image_holds_init_applets_and_modules_with_their_index() -> None:
-    archive = guest.image(RELEASE, b"\x7fELF busybox", FILES, EVERY_ACTION)
+def test_plan_says_where_modules_and_programs_are_and_what_is_reported() -> None:
+    found = lines(guest.scenario_plan(RELEASE, FILES, EVERY_ACTION))
+    assert ["module", "ham", f"{EXTRA}/ham.ko"] in found
+    assert ["program", "hamctl", "/usr/sbin/hamctl"] in found
+    assert ["load", "ham"] in found
+    assert {line[1] for line in found if line[0] == "report"} == set(FILES_OF_A_STEP)
+
+
+@pytest.mark.parametrize("word", ["a\tb", "a\nb", ""])
+def test_a_word_that_would_break_the_plan_is_refused(word: str) -> None:
+    with pytest.raises(UserError, match="cannot stand in the guest's plan"):
+        plan.render(plan.Plan({"ham": word}, {}, (), ()))
+
+
+def test_flags_of_the_plan() -> None:
+    text = plan.render(plan.Plan({}, {}, ("dmesg",), (), ("/proc/cpuinfo",), (), pause=True, reboot=True))
+    assert text == "report\tdmesg\nreport-once\t/proc/cpuinfo\npause\nreboot\n"
+
+
+def test_the_guest_knows_every_word_of_a_plan() -> None:
+    sources = project_root() / "ham-src" / "guest"
+    known = "".join((sources / name).read_text() for name in ("text.c", "steps.c"))
+    spoken = lines(guest.scenario_plan(RELEASE, FILES, EVERY_ACTION))
+    for word in {line[0] for line in spoken} | {line[2] for line in spoken if line[0] == "step"}:
+        assert f'{{ "{word}", ' in known, word
+    assert f"#define MOST_WORDS\t{plan.MOST_WORDS}\n" in (sources / "haminit.h").read_text()
+    assert f'#define PLAN\t\t"{plan.PATH}"\n' in (sources / "haminit.h").read_text()
+
+
+def test_image_holds_init_plan_and_what_the_kernel_asks_for() -> None:
+    archive = guest.image(RELEASE, FILES, EVERY_ACTION)
     names = set(run(["cpio", "--quiet", "-t"], data=archive).stdout.splitlines())
-    index = f"lib/modules/{RELEASE}/modules.dep"
-    assert {"init", "bin/sh", "sbin/modprobe", "dev/console", f"{EXTRA}/ham.ko"[1:], index} <= names
+    assert {"init", "plan", "sbin/modprobe", "dev/console", "proc", "sys", f"{EXTRA}/ham.ko"[1:]} <= names
 
 
-def test_modprobe_index_names_what_a_module_says_it_depends_on() -> None:
-    lines = guest.module_dependencies(RELEASE, FILES).splitlines()
-    assert lines == ["extra/ham/ham.ko:", "extra/ham/mhp_sim.ko: extra/ham/ham.ko"]
-
-
-def test_every_applet_is_one_that_busybox_has() -> None:
-    busybox = Path("/bin/busybox")
-    if not busybox.exists():
-        pytest.skip("no /bin/busybox: apt-get install busybox-static")
-    assert set(guest.APPLETS) <= set(run([busybox, "--list"]).stdout.split())
-
-
-@pytest.mark.parametrize("absent", ["hamctl", "memfill", "ham.ko", "mhp_sim.ko"])
+@pytest.mark.parametrize("absent", ["hamctl", "hamabuse", "haminit", "ham.ko", "mhp_sim.ko"])
 def test_what_the_packages_lack_is_named(absent: str) -> None:
     files = {path: content for path, content in FILES.items() if not path.endswith(f"/{absent}")}
     with pytest.raises(Failure, match=absent):
-        guest.image(RELEASE, b"busybox", files, EVERY_ACTION)
+        guest.image(RELEASE, files, EVERY_ACTION)
 
 
 def test_modules_of_another_kernel_do_not_count() -> None:
     with pytest.raises(Failure, match=r"no ham\.ko for the kernel 5\.10"):
-        guest.image("5.10", b"busybox", FILES, EVERY_ACTION)
+        guest.image("5.10", FILES, EVERY_ACTION)
 
 
-def test_scenario_without_use_needs_no_memfill() -> None:
-    files = {path: content for path, content in FILES.items() if not path.endswith("/memfill")}
+def test_scenario_without_misuse_needs_no_hamabuse() -> None:
+    files = {path: content for path, content in FILES.items() if not path.endswith("/hamabuse")}
     only_add = Scenario("adds", MACHINE, (AddStep(0, 1),))
-    assert guest.image(RELEASE, b"busybox", files, only_add)
+    assert guest.image(RELEASE, files, only_add)
 
 
 def test_image_is_the_same_each_time() -> None:
-    assert guest.image(RELEASE, b"busybox", FILES, EVERY_ACTION) == guest.image(
-        RELEASE, b"busybox", dict(reversed(list(FILES.items()))), EVERY_ACTION
+    assert guest.image(RELEASE, FILES, EVERY_ACTION) == guest.image(
+        RELEASE, dict(reversed(list(FILES.items()))), EVERY_ACTION
     )

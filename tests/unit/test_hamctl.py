@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from os import sysconf
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from hamkit.run import Completed, run
 SOURCE = project_root() / "ham-src"
 USAGE, NO_HAM = 2, 3
 NO_MEMORY, FILL_USAGE = 2, 3
+GUEST_CC = "i386-linux-musl-gcc"
+PROGRAMS = ("hamctl", "memfill", "hamabuse", "haminit")
 
 needs_no_ham = pytest.mark.skipif(Path("/dev/ham").exists(), reason="HAM is loaded on this machine")
 
@@ -25,7 +28,7 @@ def make(*words: str | Path, check: bool = True) -> Completed:
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with hamctl, memfill and hamabuse, built with warnings as errors."""
+    """Folder with hamctl, memfill, hamabuse and haminit, built with warnings as errors."""
     if shutil.which("gcc") is None or shutil.which("make") is None:
         pytest.skip("gcc or make is not installed: apt-get install gcc make libc6-dev")
     out = tmp_path_factory.mktemp("programs")
@@ -130,7 +133,7 @@ def test_full_standard_output_is_an_error(programs: Path) -> None:
 
 
 def test_programs_are_static(programs: Path) -> None:
-    for name in ("hamctl", "memfill", "hamabuse"):
+    for name in PROGRAMS:
         assert b"/ld-linux" not in (programs / name).read_bytes()
 
 
@@ -141,6 +144,25 @@ def test_memfill_verifies_what_it_fills(programs: Path) -> None:
 
 def test_memfill_rounds_up_to_pages(programs: Path) -> None:
     assert run([programs / "memfill", "0x1001"]).stdout == "memfill: 8192 bytes verified, 0 bad pages\n"
+
+
+def test_memfill_fills_more_than_one_small_address_space_with_several_processes(tmp_path: Path) -> None:
+    """Built for i386, where a process has 3 GiB at most and is given 1 GiB."""
+    sources = [SOURCE / "proof" / name for name in ("memfill.c", "fill.c")]
+    if shutil.which(GUEST_CC) is None:
+        pytest.skip(f"no {GUEST_CC}: dpkg --add-architecture i386, then apt-get install musl-dev:i386")
+    run([GUEST_CC, "-O2", "-static", "-o", tmp_path / "memfill", *sources])
+    size = (1 << 30) + (3 << 20)
+    if sysconf("SC_AVPHYS_PAGES") * sysconf("SC_PAGE_SIZE") < 2 * size:
+        pytest.skip("less than 2 GiB of memory are free")
+    done = run([tmp_path / "memfill", str(size)])
+    assert done.stdout == f"memfill: {size} bytes verified, 0 bad pages\n"
+
+
+def test_haminit_is_no_program_for_a_running_machine(programs: Path) -> None:
+    done = run([programs / "haminit"], check=False)
+    assert done.returncode == USAGE
+    assert "first process" in done.stderr
 
 
 def test_memfill_tells_want_of_memory_apart(programs: Path) -> None:
@@ -168,7 +190,7 @@ def test_programs_are_the_same_bytes_from_another_folder(programs: Path, tmp_pat
     shutil.copytree(SOURCE, copy, ignore=shutil.ignore_patterns("build"))
     other = tmp_path / "out"
     run(["make", "-s", "-C", copy, "tools", "proof", f"OUT={other}", "CFLAGS=-O2 -g -Werror"])
-    for name in ("hamctl", "memfill", "hamabuse"):
+    for name in PROGRAMS:
         assert sha256_file(other / name) == sha256_file(programs / name)
 
 
@@ -200,6 +222,7 @@ def test_install_places_what_was_built(programs: Path, tmp_path: Path) -> None:
         "usr/include/ham.h": 0o644,
         "usr/libexec/ham/memfill": 0o755,
         "usr/libexec/ham/hamabuse": 0o755,
+        "usr/libexec/ham/haminit": 0o755,
     }
 
 

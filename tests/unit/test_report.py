@@ -100,6 +100,14 @@ def test_empty_report() -> None:
         parse_report("@@ham done\n")
 
 
+def test_a_pause_after_a_step_changes_nothing() -> None:
+    paused = re.sub(r"(@@ham finish (\d+)\r?\n)", r"\1@@ham pause \2\n", REPORT)
+    assert paused.count("@@ham pause") == 10
+    assert parse_report(paused) == parse_report(REPORT)
+    with pytest.raises(Failure, match=r"step 3, line .*'@@ham pause 3' is due"):
+        parse_report(paused.replace("@@ham pause 3", "@@ham pause 4"))
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, len(REPORT) - len("@@ham done\r\n") - 1))
 def test_report_cut_anywhere_names_step_and_line(at: int) -> None:
