@@ -80,7 +80,7 @@ def test_scenario_runs_to_its_end_and_is_reported(request12: BootRequest) -> Non
     assert (boot_.rc, added.rc, used.rc) == (0, 0, 0)
     assert added.meminfo["MemTotal"] - boot_.meminfo["MemTotal"] == (1 << 27) // 1024
     assert added.status == ("0000000010000000-0000000017ffffff  rw ENABLED",)
-    assert any("mhp_sim: 0000000010000000-0000000017ffffff rw: 0" in line for line in added.output)
+    assert any("mhp_sim: 0000000010000000-0000000017ffffff rw: 0" in line for line in added.dmesg)
     assert any("0 bad pages" in line for line in used.output)
     assert list(result.timeline) == [state.value for state in State]
     assert judge(result.console_log) == result.console
