@@ -103,6 +103,12 @@ def emergency_pool(tree: Tree) -> Seen:
     return Seen.whether(found, HIGHMEM)
 
 
+def emergency_pool_highmem(tree: Tree) -> Seen:
+    """Whether the pool stays empty where boot found no high memory."""
+    found = tree.source(HIGHMEM).function("init_emergency_pool")
+    return Seen.at(found.has(r"\btotalhigh\b"), found) if found else Seen(False, HIGHMEM)
+
+
 def blk_max_pfn(tree: Tree) -> Seen:
     found = tree.source("drivers/block/ll_rw_blk.c").search(r"\bblk_max_pfn\b")
     return Seen.whether(found, "drivers/block/ll_rw_blk.c")
@@ -125,5 +131,6 @@ PROBES = (
     Probe("init_asks_balance", "init asks whether its class is balanced", init_asks_balance),
     Probe("class_counters", "zones count pages of their class", class_counters),
     Probe("emergency_pool", "emergency bounce pool", emergency_pool),
+    Probe("emergency_pool_highmem", "bounce pool needs highmem at boot", emergency_pool_highmem),
     Probe("blk_max_pfn", "blk_max_pfn", blk_max_pfn),
 )
