@@ -102,8 +102,9 @@ def test_mistakes_of_a_plan_are_named_together(tmp_path: Path) -> None:
 
 def test_a_fact_that_the_series_needs(tmp_path: Path) -> None:
     plan = load_plan(PATCHES)
-    good = {need.fact: need.value for need in plan.needs}
+    good = {need.fact: need.values[0] for need in plan.needs}
     assert plan.unsupported(good) == ()
+    assert plan.unsupported(good | {"kswapd": "kreclaimd"}) == ()
     (reason,) = plan.unsupported(good | {"kswapd": "rmap"})
     assert "'rmap'" in reason
 

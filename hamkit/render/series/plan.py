@@ -91,10 +91,10 @@ class Patch(_Table):
 
 
 class Need(_Table):
-    """A fact that must have a value, and what is missing where it has another."""
+    """A fact that must have one of some values, and what is missing where it has another."""
 
     fact: str
-    value: bool | int | str
+    values: Annotated[tuple[bool | int | str, ...], Field(min_length=1)]
     reason: str
 
 
@@ -109,7 +109,7 @@ class Plan(_Table):
         return tuple(
             f"{need.fact} is {facts.get(need.fact)!r}: {need.reason}"
             for need in self.needs
-            if facts.get(need.fact) != need.value
+            if facts.get(need.fact) not in need.values
         )
 
 
