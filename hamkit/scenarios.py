@@ -16,13 +16,17 @@ from pydantic_core import ErrorDetails
 
 from hamkit.errors import UserError
 from hamkit.files import project_root
-from hamkit.model.extents import KIB, MIB, PAGE, TOP
+from hamkit.model import qemu
+from hamkit.model.extents import GIB, KIB, MIB, PAGE, TOP
+from hamkit.model.firmware import ram
+from hamkit.model.i386 import Highmem, Kernel, MemOption
 from hamkit.model.scenario import (
     AbuseStep,
     AddStep,
     Attribute,
     Errno,
     FaultStep,
+    Line,
     Machine,
     RetryStep,
     Scenario,
@@ -32,7 +36,18 @@ from hamkit.model.scenario import (
 
 SUFFIXES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 SIZE = re.compile(r"(0x[0-9a-f]+|[0-9]+)([kmgt]?)", re.IGNORECASE)
-LEAST_BOOT_MEMORY = 128 * MIB  # below, a distribution's kernel and its initramfs do not come up
+LINES = {
+    "mainline": (Line.MAINLINE,),
+    "2.4": (Line.LINUX24,),
+    "both": (Line.MAINLINE, Line.LINUX24),
+}
+LEAST_BOOT_MEMORY = {
+    Line.MAINLINE: 128 * MIB,  # below, a distribution's kernel and its initramfs do not come up
+    Line.LINUX24: 16 * MIB,
+}
+LEAST_LOW_MEMORY = 32 * MIB
+MOST_RESERVE = 896 * MIB  # all of lowmem
+WATERMARKS = {"fields": (), "array": (256, 32)}  # lower_zone_reserve_ratio of kernels that have it
 MOST_MEMORY = 64 << 30  # beyond, the memory block size changes and software emulation takes minutes
 MOST_CPUS = 64
 MOST_STEPS = 100
@@ -63,6 +78,16 @@ Address = Annotated[int, BeforeValidator(parse_size), Field(ge=0, lt=TOP)]
 Result = Annotated[Errno, BeforeValidator(_errno)]
 
 
+def _mebibytes(value: object) -> int:
+    size = parse_size(value)
+    if size % MIB:
+        raise ValueError(f"{value!r} is not a whole number of MiB")
+    return size // MIB
+
+
+Mebibytes = Annotated[int, BeforeValidator(_mebibytes), Field(ge=0, le=1 << 20)]
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -70,12 +95,43 @@ class _Table(BaseModel):
 class _About(_Table):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     description: str = ""
+    line: Literal["mainline", "2.4", "both"] = "mainline"
 
 
 class _Machine(_Table):
     memory: Address
     boot_memory: Address
+    low_memory: Address | None = None
     cpus: Annotated[int, Field(ge=1, le=MOST_CPUS)] = 1
+
+
+class _Kernel(_Table):
+    """The 2.4 line's kernel: configuration, boot option, and what differs from tree to tree."""
+
+    highmem: Highmem = Highmem.G64
+    reserve: Mebibytes = Kernel.reserve
+    hotadd: Mebibytes | None = None
+    struct_page: Annotated[int, Field(ge=32, le=256, multiple_of=4)] = Kernel.struct_page
+    mem_option: MemOption = MemOption.REPLACE
+    max_order: Annotated[int, Field(ge=9, le=11)] = Kernel.max_order
+    zone_ratios: Annotated[tuple[int, int, int], Field(min_length=3)] = Kernel.ratios
+    zone_least: Annotated[int, Field(ge=1, le=255)] = Kernel.least
+    watermarks: Literal["fields", "array"] = "fields"
+    wait_queue: Annotated[int, Field(ge=0, le=64, multiple_of=4)] = Kernel.wait_queue
+
+    def value(self) -> Kernel:
+        return Kernel(
+            self.highmem,
+            self.reserve,
+            self.hotadd,
+            self.struct_page,
+            self.mem_option,
+            self.max_order,
+            self.zone_ratios,
+            self.zone_least,
+            lower_ratios=WATERMARKS[self.watermarks],
+            wait_queue=self.wait_queue,
+        )
 
 
 class _Add(_Table):
@@ -126,6 +182,7 @@ _Action = Annotated[_Add | _Use | _Retry | _Fault | _Abuse, Field(discriminator=
 class _File(_Table):
     scenario: _About
     machine: _Machine
+    kernel: _Kernel = _Kernel()
     step: Annotated[tuple[_Action, ...], Field(min_length=1, max_length=MOST_STEPS)]
 
 
@@ -162,9 +219,16 @@ def parse(text: str, name: str = "scenario") -> Scenario:
         raise _user_error(name, [_mistake(e) for e in bad.errors()] + _impossible(data)) from bad
     if mistakes := _impossible(data):
         raise _user_error(name, mistakes)
-    machine = Machine(file.machine.memory, file.machine.boot_memory, file.machine.cpus)
+    machine = Machine(
+        file.machine.memory, file.machine.boot_memory, file.machine.cpus, file.machine.low_memory
+    )
     return Scenario(
-        file.scenario.name, machine, tuple(s.value() for s in file.step), file.scenario.description
+        file.scenario.name,
+        machine,
+        tuple(s.value() for s in file.step),
+        file.scenario.description,
+        LINES[file.scenario.line],
+        file.kernel.value(),
     )
 
 
@@ -181,21 +245,46 @@ def _mistake(error: ErrorDetails) -> str:
 
 def _impossible(data: dict[str, Any]) -> list[str]:
     """Values that no machine can have; read from the raw data, so that other mistakes do not hide them."""
-    machine = data.get("machine")
-    machine = machine if isinstance(machine, dict) else {}
+    machine = _table(data, "machine")
     memory, boot = _quiet(machine.get("memory")), _quiet(machine.get("boot_memory"))
+    lines = LINES.get(str(_table(data, "scenario").get("line", "mainline")), ())
+    found = _impossible_memory(memory, _quiet(machine.get("low_memory")))
+    if boot is not None and boot % KIB:
+        found.append("machine.boot_memory: not a whole number of KiB")
+    least = max((LEAST_BOOT_MEMORY[line] for line in lines), default=0)
+    if boot is not None and boot < least:
+        found.append(f"machine.boot_memory: less than {least >> 20}M, no kernel boots in that")
+    if memory is not None and boot is not None and boot > memory:
+        found.append("machine.boot_memory: more than machine.memory")
+    if "kernel" in data and Line.LINUX24 not in lines:
+        found.append('kernel: only for scenario.line = "2.4" or "both"')
+    if not found and Line.LINUX24 in lines and memory is not None and boot is not None:
+        found += _invented_memory(memory, boot, _quiet(machine.get("low_memory")))
+    return found + _too_much_used(data.get("step"), memory)
+
+
+def _table(data: dict[str, Any], name: str) -> dict[str, Any]:
+    table = data.get(name)
+    return table if isinstance(table, dict) else {}
+
+
+def _impossible_memory(memory: int | None, low: int | None) -> list[str]:
     found: list[str] = []
     if memory is not None and memory > MOST_MEMORY:
         found.append(f"machine.memory: {memory} bytes is more than {MOST_MEMORY >> 30}G")
     if memory is not None and memory % MIB:
         found.append("machine.memory: not a whole number of MiB")
-    if boot is not None and boot % KIB:
-        found.append("machine.boot_memory: not a whole number of KiB")
-    if boot is not None and boot < LEAST_BOOT_MEMORY:
-        found.append(f"machine.boot_memory: less than {LEAST_BOOT_MEMORY >> 20}M, no kernel boots in that")
-    if memory is not None and boot is not None and boot > memory:
-        found.append("machine.boot_memory: more than machine.memory")
-    return found + _too_much_used(data.get("step"), memory)
+    if low is not None and (low % MIB or not LEAST_LOW_MEMORY <= low <= 3 * GIB):
+        found.append(f"machine.low_memory: not whole MiB from {LEAST_LOW_MEMORY >> 20}M to 3G")
+    return found
+
+
+def _invented_memory(memory: int, boot: int, low: int | None) -> list[str]:
+    """Old kernels take ``mem=`` at its word: all below it is RAM to them, be there any or not."""
+    end = ram(qemu.firmware_map(memory, "pc", low))[1].end
+    if not end < boot < memory:
+        return []
+    return [f"machine.boot_memory: beyond {end:#x}, where RAM ends; for all of it give machine.memory"]
 
 
 def _too_much_used(steps: object, memory: int | None) -> list[str]:

@@ -4,10 +4,10 @@ Derived from the seed and from the kernel's documented rules, not from our C; pu
 Python without I/O; imports nothing of hamkit. Read it as a specification:
 
 * ``extents``, ``firmware``, ``qemu``: addresses, the firmware's map, ``mem=``
-* ``scenario``: what one guest run does
+* ``scenario``: what one guest run does, on which line of kernels
 * ``mainline``: zones, memory blocks and MemTotal of x86-64 kernels 5.10 to 7.x
-* ``ranges``: HAM's own list and the result of each request
-* ``expectation``: a scenario carried through to the numbers of every step
-
-A model of another line (i386 of Linux 2.4) shares the first two and the list.
+* ``i386``, ``hotadd24``: Linux 2.4 on i386 after boot, and with regions added
+* ``ranges``: HAM's own list and the result of each request, for either line
+* ``outcomes``: steps carried through HAM and a VM
+* ``expect_mainline``, ``expect_24``, ``expectation``: the numbers of every step, for people and scripts
 """

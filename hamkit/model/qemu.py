@@ -46,21 +46,28 @@ BOARDS = {
 }
 
 
-def firmware_map(memory: int, board: str = "q35") -> tuple[Entry, ...]:
-    """The E820 map of a machine with ``memory`` bytes. Raises KeyError for an unknown board."""
+def firmware_map(
+    memory: int, board: str = "q35", most_low: int | None = None, *, hypertransport: bool = True
+) -> tuple[Entry, ...]:
+    """The E820 map of a machine with ``memory`` bytes. Raises KeyError for an unknown board.
+
+    At most ``most_low`` bytes of RAM lie below 4 GiB; ``hypertransport``: for a processor with 40 or more
+    physical bits the firmware reserves the last addresses below 1 TiB.
+    """
     layout = BOARDS[board]
-    low = _low(memory, layout)
+    low = _low(memory, layout, most_low)
     usable = [Extent(0, EBDA.start), Extent(BIOS.end, low - layout.tail)]
     if memory > low:
         usable.append(Extent(4 * GIB, 4 * GIB + memory - low))
-    kept = [EBDA, BIOS, Extent(low - layout.tail, low), *layout.chipset, ROM, AMD_HYPERTRANSPORT]
+    kept = [EBDA, BIOS, Extent(low - layout.tail, low), *layout.chipset, ROM]
+    kept += [AMD_HYPERTRANSPORT] if hypertransport else []
     return tuple(sorted([Entry(e, USABLE) for e in usable] + [Entry(e, RESERVED) for e in kept]))
 
 
-def resources(memory: int, board: str = "q35") -> tuple[Resource, ...]:
+def resources(memory: int, board: str = "q35", most_low: int | None = None) -> tuple[Resource, ...]:
     """What else is taken in /proc/iomem above 1 MiB: PCI's windows and the chipset."""
     layout = BOARDS[board]
-    low = _low(memory, layout)
+    low = _low(memory, layout, most_low)
     edges = [low, *(e for m in layout.chipset if m.end <= PCI_END for e in (m.start, m.end)), PCI_END]
     windows = [Extent(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
     high = -(-(4 * GIB + memory - low) // GIB) * GIB
@@ -68,5 +75,6 @@ def resources(memory: int, board: str = "q35") -> tuple[Resource, ...]:
     return tuple(Resource(w, "PCI Bus 0000:00") for w in windows) + CHIPS
 
 
-def _low(memory: int, layout: Board) -> int:
-    return memory if memory < layout.split_from else layout.low_when_split
+def _low(memory: int, layout: Board, most_low: int | None) -> int:
+    low = memory if memory < layout.split_from else layout.low_when_split
+    return low if most_low is None else min(low, most_low)

@@ -105,13 +105,16 @@ class Ham(Generic[V]):
         return tuple(f"{r.extent}  {r.attr} {self._word(r)}" for r in self.ranges)
 
     def _first_refusal(self, pieces: tuple[Extent, ...], attr: Attribute) -> tuple[Errno, int]:
-        """Pieces are tried by address until one is refused: why, and the faults left after it."""
+        """Pieces are tried by address, each after those before it, until one is refused: why, and the
+        faults left after it."""
+        vm = self.vm
         for piece in pieces:
-            refusal = self.vm.refusal(piece, attr)
+            refusal = vm.refusal(piece, attr)
             if refusal is not Errno.OK:
                 return refusal, self.faults
             if self.faults:
                 return Errno.ENOMEM, self.faults - 1
+            vm = vm.with_memory(piece)
         return Errno.OK, self.faults
 
     def _word(self, entry: Range) -> str:

@@ -10,6 +10,7 @@ from enum import IntEnum, StrEnum
 from typing import ClassVar
 
 from hamkit.model.extents import MIB
+from hamkit.model.i386 import Kernel
 
 
 class Errno(IntEnum):
@@ -52,13 +53,25 @@ class Attribute(StrEnum):
     RO = "ro"
 
 
+class Line(StrEnum):
+    """A kernel line."""
+
+    MAINLINE = "mainline"
+    LINUX24 = "2.4"
+
+
 @dataclass(frozen=True)
 class Machine:
-    """The emulated machine. ``boot_memory`` is ``mem=``: the address from which the kernel ignores RAM."""
+    """The emulated machine. ``boot_memory`` is ``mem=``: the address from which the kernel ignores RAM.
+
+    ``low_memory``: so much RAM lies below 4 GiB at most, the rest above, with a hole between; None: as the
+    board has it.
+    """
 
     memory: int
     boot_memory: int
     cpus: int = 1
+    low_memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -140,12 +153,24 @@ Step = AddStep | UseStep | RetryStep | FaultStep | AbuseStep
 
 @dataclass(frozen=True)
 class Scenario:
-    """A machine and the steps in it. Step numbers count from 1; 0 is the state after boot."""
+    """A machine and the steps in it. Step numbers count from 1; 0 is the state after boot.
+
+    ``kernel`` is how the kernel of the 2.4 line is built and started; the other line's come as they are.
+    """
 
     name: str
     machine: Machine
     steps: tuple[Step, ...] = field(default=())
     description: str = ""
+    lines: tuple[Line, ...] = (Line.MAINLINE,)
+    kernel: Kernel = field(default_factory=Kernel)
+
+    @property
+    def limit(self) -> int | None:
+        """The value of ``mem=`` on the 2.4 line, whose option may throw the firmware's map away: none for
+        a machine whose kernel is to know all of its memory."""
+        machine = self.machine
+        return None if machine.boot_memory >= machine.memory else machine.boot_memory
 
 
 def size_text(size: int) -> str:

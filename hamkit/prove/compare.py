@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from hamkit.errors import Failure
-from hamkit.model.expectation import Outcome, carry_through, request_text
+from hamkit.model.expect_mainline import carry_through
 from hamkit.model.extents import KIB, PAGE, TOP, Extent
 from hamkit.model.firmware import Resource
-from hamkit.model.mainline import BootFacts, Policy
+from hamkit.model.mainline import BootFacts, Mainline, Policy
+from hamkit.model.outcomes import Outcome, request_text
 from hamkit.model.scenario import AbuseStep, AddStep, Errno, Scenario, UseStep
 from hamkit.prove.comparison import Check, Comparison, StepView
 from hamkit.prove.report import BootLog, Snapshot, ZoneCount, parse_console, parse_report
@@ -78,7 +79,7 @@ def facts_of(log: BootLog, boot: Snapshot) -> BootFacts:
     )
 
 
-def _boot_laws(log: BootLog, boot: Snapshot, outcome: Outcome) -> Iterator[Check]:
+def _boot_laws(log: BootLog, boot: Snapshot, outcome: Outcome[Mainline]) -> Iterator[Check]:
     """What the counts taken as facts must obey."""
     total = boot.meminfo["MemTotal"]
     managed = sum(z.managed for z in boot.zones) * PAGE // KIB
@@ -92,7 +93,7 @@ def _boot_laws(log: BootLog, boot: Snapshot, outcome: Outcome) -> Iterator[Check
     yield check(0, "zones with more managed than present pages", "none", ", ".join(over) or "none")
 
 
-def _action(outcome: Outcome, snapshot: Snapshot) -> Iterator[Check]:
+def _action(outcome: Outcome[Mainline], snapshot: Snapshot) -> Iterator[Check]:
     """The result of the step's action, and what the kernel logged of it."""
     step, action = outcome.step, outcome.action
     if action is None:
@@ -115,7 +116,7 @@ def _action(outcome: Outcome, snapshot: Snapshot) -> Iterator[Check]:
         yield check(step, "memory filled and verified", wanted, listed(snapshot.output))
 
 
-def _seen_result(outcome: Outcome, snapshot: Snapshot) -> str:
+def _seen_result(outcome: Outcome[Mainline], snapshot: Snapshot) -> str:
     """What the action ended with, in the scenario's words."""
     if isinstance(outcome.action, AddStep):
         return seen_add(outcome.action, snapshot.dmesg)
@@ -142,7 +143,7 @@ def errno_word(number: int) -> str:
         return f"errno {number}"
 
 
-def _state(outcome: Outcome, snapshot: Snapshot) -> Iterator[Check]:
+def _state(outcome: Outcome[Mainline], snapshot: Snapshot) -> Iterator[Check]:
     """The machine after the step."""
     step, vm = outcome.step, outcome.vm
     yield check(step, "MemTotal", f"{vm.mem_total_kib} KiB", f"{snapshot.meminfo['MemTotal']} KiB")
@@ -163,7 +164,11 @@ def _state(outcome: Outcome, snapshot: Snapshot) -> Iterator[Check]:
 
 
 def _free(
-    before: Outcome, outcome: Outcome, earlier: Snapshot, snapshot: Snapshot, allowance: int
+    before: Outcome[Mainline],
+    outcome: Outcome[Mainline],
+    earlier: Snapshot,
+    snapshot: Snapshot,
+    allowance: int,
 ) -> Iterator[Check]:
     """Added memory is free memory, but for its own memory map. ``allowance`` in KiB."""
     change = outcome.vm.mem_total_kib - before.vm.mem_total_kib
@@ -211,7 +216,7 @@ def _blocks_text(blocks: Sequence[tuple[int, str]]) -> str:
     return ", ".join(texts) or "none"
 
 
-def _view(outcome: Outcome, snapshot: Snapshot) -> StepView:
+def _view(outcome: Outcome[Mainline], snapshot: Snapshot) -> StepView:
     return StepView(
         outcome.step,
         outcome.label,

@@ -70,8 +70,12 @@ def model(_: Context, scenario: str = "", json: bool = False) -> None:
     """What the reference model expects of a scenario, step by step."""
     with told(json):
         wanted = scenarios.load(Path(scenario) if scenario else None)
-        rows = expectation.rows(wanted)
-        show.either(json, expectation.expectation(wanted), wanted.name, expectation.ROW_TITLES, rows)
+        if json:
+            whole = [expectation.expectation(wanted, line) for line in wanted.lines]
+            show.as_json(whole[0] if len(whole) == 1 else {"expectations": whole})
+        for line in () if json else wanted.lines:
+            rows = expectation.rows(wanted, line)
+            show.table(f"{wanted.name}, {line}", expectation.ROW_TITLES, rows)
 
 
 @task(help={"rounds": "boots of each kind"} | help_for("distro", "flavour", "json"))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 from hamkit import scenarios
-from hamkit.model.expectation import ROW_TITLES, carry_through, default_facts, expectation, request_text, rows
+from hamkit.model.expect_mainline import carry_through, default_facts
+from hamkit.model.expectation import ROW_TITLES, expectation, rows
 from hamkit.model.extents import MIB, TOP
 from hamkit.model.mainline import BootFacts, Policy
+from hamkit.model.outcomes import request_text
 from hamkit.model.qemu import firmware_map
 from hamkit.model.scenario import AddStep, Attribute, Errno, Machine, RetryStep, Scenario, UseStep
 
@@ -54,7 +56,7 @@ def test_rows_are_a_table() -> None:
 
 def test_counts_of_a_boot_are_used() -> None:
     facts = BootFacts(firmware_map(2304 * MIB), (("DMA", 3840), ("DMA32", 112794)), policy=Policy.ONLINE)
-    shown = expectation(Scenario("x", MACHINE), facts)
+    shown = expectation(Scenario("x", MACHINE), facts=facts)
     assert shown["measured"] is True
     assert shown["steps"][0]["mem_total_kib"] == 466536
 

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hamkit import scenarios
+from hamkit import scenario_text, scenarios
 from hamkit.errors import UserError
 from hamkit.model.extents import GIB, MIB
-from hamkit.model.scenario import AddStep, Attribute, Errno, Machine, RetryStep, UseStep
+from hamkit.model.i386 import Highmem, Kernel
+from hamkit.model.scenario import AddStep, Attribute, Errno, Line, Machine, RetryStep, UseStep
 
 GOOD = """
 [scenario]
@@ -175,3 +176,60 @@ def test_any_text_is_a_size_or_a_mistake(text: str) -> None:
     assert size >= 0
     assert text.strip()[0].isascii()
     assert text.strip()[0].isdigit()
+
+
+OLD = GOOD.replace('name = "good"', 'name = "old"\nline = "2.4"').replace(
+    "[[step]]", '[kernel]\nhighmem = "4G"\nreserve = "64M"\nhotadd = "32M"\n[[step]]', 1
+)
+
+
+def test_a_scenario_for_the_2_4_line() -> None:
+    scenario = scenarios.parse(OLD)
+    assert scenario.lines == (Line.LINUX24,)
+    assert scenario.kernel == Kernel(Highmem.G4, 64, 32)
+    assert scenario.limit == 512 * MIB
+    assert scenarios.parse(GOOD).lines == (Line.MAINLINE,)
+    assert scenarios.parse(OLD.replace('"2.4"', '"both"')).lines == (Line.MAINLINE, Line.LINUX24)
+    assert scenarios.parse(OLD.replace("0x20000000", '"2304M"', 1)).limit is None
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "field"),
+    [
+        ('"2.4"', '"2.5"', "scenario.line"),
+        ('"2.4"', '"mainline"', "kernel"),
+        ('highmem = "4G"', 'highmem = "8G"', "kernel.highmem"),
+        ('highmem = "4G"', "colour = 1", "kernel.colour"),
+        ('"64M"', '"64K"', "kernel.reserve"),
+        ('"32M"', "-1", "kernel.hotadd"),
+        ('highmem = "4G"', "struct_page = 66", "kernel.struct_page"),
+        ('highmem = "4G"', 'mem_option = "ignore"', "kernel.mem_option"),
+        ('highmem = "4G"', "zone_ratios = [1, 2]", "kernel.zone_ratios"),
+        ('memory = "2304M"', 'memory = "2304M"\nlow_memory = "1.5M"', "machine.low_memory"),
+        ('memory = "2304M"', 'memory = "2304M"\nlow_memory = "4G"', "machine.low_memory"),
+        ("0x20000000", '"8M"', "machine.boot_memory"),
+        ('memory = "2304M"', 'memory = "2304M"\nlow_memory = "256M"', "machine.boot_memory"),
+        ("0x20000000", '"2359232K"', "machine.boot_memory"),
+    ],
+)
+def test_one_mistake_of_the_2_4_line(good: str, bad: str, field: str) -> None:
+    assert any(line.startswith(f"{field}") for line in mistakes(OLD.replace(good, bad, 1)))
+
+
+def test_16_mib_are_enough_for_2_4_but_not_for_both() -> None:
+    small = OLD.replace("0x20000000", '"16M"', 1)
+    assert scenarios.parse(small).machine.boot_memory == 16 * MIB
+    (found,) = mistakes(small.replace('"2.4"', '"both"'))
+    assert found.startswith("machine.boot_memory: less than 128M")
+
+
+@pytest.mark.parametrize("text", [GOOD, OLD, OLD.replace('"2.4"', '"both"')])
+def test_what_is_written_is_read_back(text: str) -> None:
+    scenario = scenarios.parse(text)
+    assert scenarios.parse(scenario_text.text(scenario)) == scenario
+
+
+def test_every_scenario_that_ships_is_read_back() -> None:
+    for path in scenarios.scenarios_folder().glob("*.toml"):
+        scenario = scenarios.load(path)
+        assert scenarios.parse(scenario_text.text(scenario)) == scenario
