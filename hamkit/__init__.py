@@ -5,3 +5,4 @@ oracle and imports nothing of the rest.
 """
 
 __version__ = "0.1.0"
+LABEL = "org.hamkit"  # on every image and container that hamkit makes

@@ -6,10 +6,12 @@ render -> image -> srpm -> check -> build -> boot -> prove; ``hamkit.release`` a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from hamkit import scenarios, specs
 from hamkit.build.engine import Engine
 from hamkit.build.image import Image, ImageRequest, make_image, plan_image
 from hamkit.build.rpms import BuildRequest, Rpms, build_rpms, cached_rpms, installed_files
@@ -34,7 +36,8 @@ class Request:
     """What to run for one distribution.
 
     ``flavour`` None is the distribution's default; ``testing`` builds HAM with its test
-    ioctl; ``renew`` uses nothing from the cache; ``keep`` gives the run a folder of its own.
+    ioctl; ``renew`` uses nothing from the cache; ``keep`` gives the run a folder of its own;
+    ``userland`` is a root file system (tar) to be the image's base from now on.
     """
 
     spec: Spec
@@ -43,6 +46,7 @@ class Request:
     testing: bool = False
     renew: bool = False
     keep: bool = False
+    userland: Path | None = None
 
 
 @dataclass
@@ -73,7 +77,13 @@ class Pipeline(Course):
     @cached_property
     def image(self) -> Image:
         with self.stage("image"):
-            asked = ImageRequest(self.request.spec, epoch(), self.logs / "image.log", self.request.renew)
+            asked = ImageRequest(
+                self.request.spec,
+                epoch(),
+                self.logs / "image.log",
+                self.request.renew,
+                self.request.userland,
+            )
             made = make_image(asked, self.engine, self.progress)
         return self.ended(made, made.stage)
 
@@ -153,6 +163,19 @@ class Pipeline(Course):
             Planned("boot", f"boot in QEMU, scenario {self.request.scenario.name}", False),
             Planned("prove", "hold every step against the model", False),
         )
+
+
+def every_image(progress: Progress, renew: bool = False) -> list[StageResult]:
+    """The image of each distribution, under the distribution's name; one that cannot be made here tells
+    why and does not keep the others from being made."""
+    found = []
+    scenario = scenarios.load()
+    for name, spec in specs.load_all().items():
+        pipeline = Pipeline(Request(spec, scenario, renew=renew), progress)
+        with pipeline.locked(), suppress(HamkitError):
+            pipeline.image  # noqa: B018 - asking makes it
+        found += [replace(stage, name=name) for stage in pipeline.results]
+    return found
 
 
 def _text(log: Path) -> str:

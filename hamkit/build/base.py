@@ -1,4 +1,4 @@
-"""The base image of a distribution: its own, pulled, or one made from its packages."""
+"""The base image of a distribution: its own, pulled, one made from its packages, another's, or a user's."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from hamkit.build.engine import LABEL, Engine
-from hamkit.errors import Failure, MissingNeed
-from hamkit.files import scratch_folder
+from hamkit import LABEL, specs
+from hamkit.build.engine import Engine
+from hamkit.errors import Failure, MissingNeed, UserError
+from hamkit.files import scratch_folder, sha256_file
 from hamkit.progress import Progress
+from hamkit.render.dockerfile import Kind
 from hamkit.run import ToolFailed, run
 from hamkit.specs import Spec
 
 BOOTSTRAP_SECONDS = 900.0
+TAGS: dict[Kind, str] = {"userland": "userland", "own": "latest", "style": "style"}
+"""What a base is tagged as, best first."""
 
 
 @dataclass(frozen=True)
@@ -22,37 +26,76 @@ class Base:
 
     digest: str
     origin: str
+    kind: Kind = "own"
 
 
 def find_base(spec: Spec, engine: Engine) -> Base | None:
-    """The base made earlier, if the engine still has it."""
-    digest = engine.image_id(_name(spec))
-    return Base(digest, engine.labels(digest).get(f"{LABEL}.origin", "pulled")) if digest else None
+    """The base made earlier, if the engine still has it; a userland of the user's comes first."""
+    for kind in TAGS:
+        if digest := engine.image_id(_name(spec, kind)):
+            origin = engine.labels(digest).get(f"{LABEL}.origin", "pulled")
+            return Base(digest, f"{origin}, in the style of {spec.name}" if kind == "style" else origin, kind)
+    return None
+
+
+def style_of(spec: Spec) -> Spec | None:
+    """The distribution whose base stands in for this one's."""
+    return specs.load(spec.image.style_base) if spec.image.style_base else None
 
 
 def make_base(spec: Spec, engine: Engine, epoch: int, log: Path, progress: Progress) -> Base:
-    """Pull the distribution's image; when that is impossible bootstrap one with mmdebstrap.
+    """Pull the distribution's image; else bootstrap one with mmdebstrap, or take another distribution's.
 
     ``epoch`` (seconds) stamps the files of a bootstrapped one. Raises MissingNeed when
     neither the image nor the distribution's packages can be had.
     """
-    with progress.step(f"base image: pull {spec.image.reference}"):
-        pulled = engine.pull(spec.image.reference)
+    reference = spec.image.reference
+    pulled = None
+    if reference is not None:
+        with progress.step(f"base image: pull {reference}"):
+            pulled = engine.pull(reference)
     if pulled is not None:
-        engine.client.images.get(pulled).tag(*_name(spec).rsplit(":", 1))
-        return Base(pulled, f"pulled {spec.image.reference}")
-    with progress.step(f"base image: not to be pulled, bootstrap {spec.image.suite} from its packages"):
-        return _bootstrap(spec, engine, epoch, log)
+        _tag(engine, pulled, _name(spec, "own"))
+        return Base(pulled, f"pulled {reference}")
+    if spec.image.suite is not None:
+        with progress.step(f"base image: not to be pulled, bootstrap {spec.image.suite} from its packages"):
+            return _bootstrap(spec, spec.image.suite, engine, epoch, log)
+    below = style_of(spec)
+    if below is None:
+        raise MissingNeed(f"no base image: {reference} cannot be pulled", "connect to a registry")
+    base = find_base(below, engine) or make_base(below, engine, epoch, log, progress)
+    _tag(engine, base.digest, _name(spec, "style"))
+    return Base(base.digest, f"{base.origin}, in the style of {spec.name}", "style")
 
 
-def _bootstrap(spec: Spec, engine: Engine, epoch: int, log: Path) -> Base:
-    origin = f"mmdebstrap {spec.image.suite}"
+def take_userland(spec: Spec, tar: Path, engine: Engine) -> Base:
+    """A root file system of the user's (tar, also compressed) as the distribution's base from now on.
+
+    Raises UserError when the engine cannot take it.
+    """
+    try:
+        origin = f"userland {tar.name} sha256:{sha256_file(tar)}"
+    except OSError as bad:
+        raise UserError(
+            f"cannot read {tar}: {bad.strerror}", "give a root file system as a tar file"
+        ) from bad
+    labels = {LABEL: "base", f"{LABEL}.origin": origin}
+    try:
+        digest = engine.import_rootfs(tar, _name(spec, "userland"), labels)
+    except Failure as bad:
+        raise UserError(f"{tar} is no root file system: {bad.message}", "give it as a tar file") from bad
+    return Base(digest, origin, "userland")
+
+
+def _bootstrap(spec: Spec, suite: str, engine: Engine, epoch: int, log: Path) -> Base:
+    origin = f"mmdebstrap {suite}"
     options = ["--aptopt=Acquire::Check-Valid-Until false"] if spec.image.frozen else []
     with scratch_folder("base") as work:
         tar = work / "base.tar"
+        argv = ["mmdebstrap", "--variant=minbase", "--format=tar", *options, suite, os.fspath(tar)]
         try:
             run(
-                ["mmdebstrap", "--variant=minbase", "--format=tar", *options, spec.image.suite, tar],
+                [*argv, *spec.image.mirror],
                 package="mmdebstrap",
                 env={"SOURCE_DATE_EPOCH": str(epoch)} | _workplace(work),
                 log=log,
@@ -67,7 +110,7 @@ def _bootstrap(spec: Spec, engine: Engine, epoch: int, log: Path) -> Base:
         if not tar.exists():
             raise Failure("mmdebstrap wrote no root file system", f"log: {log}")
         labels = {LABEL: "base", f"{LABEL}.origin": origin}
-        return Base(engine.import_rootfs(tar, _name(spec), labels), origin)
+        return Base(engine.import_rootfs(tar, _name(spec, "own"), labels), origin)
 
 
 def _workplace(work: Path) -> dict[str, str]:
@@ -75,5 +118,9 @@ def _workplace(work: Path) -> dict[str, str]:
     return {"TMPDIR": os.fspath(work)} if os.geteuid() == 0 else {}
 
 
-def _name(spec: Spec) -> str:
-    return f"hamkit/{spec.name}-base:latest"
+def _tag(engine: Engine, digest: str, name: str) -> None:
+    engine.client.images.get(digest).tag(*name.rsplit(":", 1))
+
+
+def _name(spec: Spec, kind: Kind) -> str:
+    return f"hamkit/{spec.name}-base:{TAGS[kind]}"

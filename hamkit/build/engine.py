@@ -26,10 +26,10 @@ import docker
 import docker.errors
 import requests.exceptions
 
+from hamkit import LABEL
 from hamkit.errors import Failure, MissingNeed
 from hamkit.run import TAIL_LINES, Argv, Completed, paste
 
-LABEL = "org.hamkit"
 OURS = "hamkit/"
 ANSWER_SECONDS = 5
 API_SECONDS = 900
@@ -44,7 +44,7 @@ exec 3<&0 </dev/null
 ( cat <&3 >/dev/null; kill -KILL -1 ) &
 "$@" >&2
 status=$?
-tar -C /job/out --owner=0 --group=0 --sort=name -cf - . || exit 125
+tar -C /job/out --owner=0 --group=0 -cf - . || exit 125
 exit $status
 """
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hamkit.build.base import Base, find_base, make_base
+from hamkit.build.base import Base, find_base, make_base, style_of, take_userland
 from hamkit.build.engine import Engine, Job
-from hamkit.errors import UserError
+from hamkit.errors import MissingNeed, UserError
 from hamkit.files import cache_root, folder_whole, sha256_text, write_whole
 from hamkit.progress import Progress
 from hamkit.render.dockerfile import KIT, dockerfile
@@ -18,12 +18,16 @@ from hamkit.stage import StageResult, Stopwatch, Verdict
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """``renew`` makes the image anew even when an image of the same recipe is there."""
+    """``renew`` makes the image anew even when an image of the same recipe is there.
+
+    ``userland`` is a root file system (tar) to be the base from now on.
+    """
 
     spec: Spec
     epoch: int
     log: Path
     renew: bool = False
+    userland: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -37,13 +41,23 @@ class Image:
     stage: StageResult
 
     def release(self, flavour: str | None) -> str:
-        """Kernel release of a flavour (None: the default). Raises UserError on an unknown one."""
+        """Kernel release of a flavour (None: the default). Raises UserError on an unknown one,
+        MissingNeed where the image holds no kernel of the distribution."""
         name = flavour or self.spec.kernel.default_flavour
+        if not self.kernels:
+            raise MissingNeed(*self._no_kernel())
         if name not in self.kernels:
             raise UserError(
                 f"{self.spec.name} has no kernel flavour {name!r}", f"one of: {', '.join(self.kernels)}"
             )
         return self.kernels[name]
+
+    def _no_kernel(self) -> tuple[str, str]:
+        title = self.spec.distribution.title
+        if self.spec.distribution.line == "2.4":
+            return f"the image holds no kernel of {title}", "give a source tree of it with --tree DIR"
+        reason = f"{self.spec.image.reference} could not be pulled: the image is {title} in style only"
+        return reason, f"connect to a registry, then: invoke image --distro {self.spec.name} --renew"
 
     def boot_file(self, release: str) -> Path:
         """The distribution's own kernel image (bzImage)."""
@@ -68,10 +82,12 @@ def make_image(request: ImageRequest, engine: Engine, progress: Progress) -> Ima
     """Build the image of a distribution, or take the one of the same recipe and base."""
     watch, spec = Stopwatch(), request.spec
     engine.sweep()
-    base = None if request.renew else find_base(spec, engine)
+    base = take_userland(spec, request.userland, engine) if request.userland else None
+    if base is None and not request.renew:
+        base = find_base(spec, engine)
     if base is None:
         base = make_base(spec, engine, request.epoch, request.log, progress)
-    recipe, name = dockerfile(spec, base.digest), _name(spec, base)
+    recipe, name = _recipe(spec, base), _name(spec, base)
     digest = None if request.renew else engine.image_id(name)
     cached = digest is not None
     if digest is None:
@@ -85,7 +101,12 @@ def make_image(request: ImageRequest, engine: Engine, progress: Progress) -> Ima
         watch.seconds,
         f"{name} on {base.origin}",
         inputs={"base": base.digest, "recipe": f"sha256:{sha256_text(recipe)}"},
-        facts={"image": digest, "kernels": kernels, "packages": len(_lines(folder / "packages"))},
+        facts={
+            "image": digest,
+            "kind": base.kind,
+            "kernels": kernels,
+            "packages": len(_lines(folder / "packages")),
+        },
         cached=cached,
     )
     return Image(spec, digest, base, kernels, stage)
@@ -95,7 +116,8 @@ def _take_out(spec: Spec, engine: Engine, digest: str, log: Path, progress: Prog
     """Kernel images and lists from the image into the cache, once."""
     folder = _folder(digest)
     if not folder.exists():
-        command = f"cp {KIT}/boot/* {KIT}/kernels {KIT}/packages /job/out/"
+        wanted = f"{KIT}/boot/* {KIT}/kernels {KIT}/packages"
+        command = f'for f in {wanted}; do test ! -f "$f" || cp "$f" /job/out/; done'
         with progress.step("take kernel images out of the image") as step:
             found = engine.run(Job(digest, ["sh", "-c", command], {}, log, {}), step.note).files
         with folder_whole(folder) as work:
@@ -104,8 +126,12 @@ def _take_out(spec: Spec, engine: Engine, digest: str, log: Path, progress: Prog
     return folder
 
 
+def _recipe(spec: Spec, base: Base) -> str:
+    return dockerfile(spec, base.digest, base.kind, style_of(spec) if base.kind == "style" else None)
+
+
 def _name(spec: Spec, base: Base) -> str:
-    return f"hamkit/{spec.name}:{sha256_text(dockerfile(spec, base.digest))[:16]}"
+    return f"hamkit/{spec.name}:{sha256_text(_recipe(spec, base))[:16]}"
 
 
 def _folder(digest: str) -> Path:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from hamkit.build.engine import LABEL, Engine, Job, pack
+from hamkit import LABEL
+from hamkit.build.engine import Engine, Job, pack
 from hamkit.errors import UserError
 from hamkit.files import cache_root, folder_whole, write_whole
 from hamkit.run import interactive, paste

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hamkit.render.dockerfile import format_macros
 from hamkit.specs import Spec
-
-FILE_DIGEST_NUMBERS = {"md5": 1, "sha1": 2, "sha256": 8, "sha384": 9, "sha512": 10}
 
 
 def defines(spec: Spec) -> dict[str, str]:
@@ -14,28 +13,22 @@ def defines(spec: Spec) -> dict[str, str]:
 
     Paths are relative or constant, since the expanded spec becomes part of the package.
     """
-    digest = str(FILE_DIGEST_NUMBERS[spec.rpm.file_digest])
-    return {
+    return format_macros(spec) | {
         "_buildhost": "localhost",
         "use_source_date_epoch_as_buildtime": "1",
         "clamp_mtime_to_source_date_epoch": "1",
         "build_mtime_policy": "clamp_to_source_date_epoch",
         "_srcdefattr": "(644,root,root)",
-        "_source_payload": spec.rpm.source_payload,
-        "_binary_payload": spec.rpm.source_payload,
-        "_source_filedigest_algorithm": digest,
-        "_binary_filedigest_algorithm": digest,
-        "_rpmformat": "4",
-        "_topdir": "/job/rpm",
         "_srcrpmdir": "/job/out",
         "_rpmdir": "/job/out",
         "_rpmfilename": "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
     }
 
 
-def argv(mode: list[str], macros: Mapping[str, str]) -> list[str]:
-    """An rpmbuild command; Debian's rpm database is empty, so dependencies are not asked for."""
+def argv(spec: Spec, mode: list[str], macros: Mapping[str, str]) -> list[str]:
+    """An rpmbuild command; the image's rpm database may be empty, so dependencies are not asked for."""
     words = ["rpmbuild", *mode, "--nodeps"]
+    words += ["--target", spec.rpm.target] if spec.rpm.target else []
     for name, value in macros.items():
         words += ["--define", f"{name} {value}"]
     return words

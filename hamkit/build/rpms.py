@@ -104,7 +104,9 @@ def _macros(image: Image, testing: bool) -> dict[str, str]:
 
 def _job(request: BuildRequest) -> Job:
     source = request.srpm.path
-    command = rpmbuild.argv(["--rebuild", source.name], _macros(request.image, request.testing))
+    command = rpmbuild.argv(
+        request.image.spec, ["--rebuild", source.name], _macros(request.image, request.testing)
+    )
     files = {source.name: source.read_bytes()}
     return Job(request.image.digest, command, files, request.log, rpmbuild.environment(request.srpm.epoch))
 

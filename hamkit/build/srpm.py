@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,23 +15,25 @@ from hamkit.errors import Failure
 from hamkit.files import cache_root, folder_whole, project_root, sha256_text, write_whole
 from hamkit.progress import Progress
 from hamkit.render.changelog import released
-from hamkit.render.rpmspec import rpm_spec
+from hamkit.render.rpmspec import MAIN, rpm_specs
 from hamkit.specs import Spec
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """Everything that goes into the source RPM, before rpmbuild: spec text and source archive."""
+    """Everything that goes into a source RPM, before rpmbuild: ``files`` by name, ``main`` the spec file
+    among them."""
 
     spec: Spec
-    spec_text: str
-    sources: bytes
+    main: str
+    files: Mapping[str, bytes]
     epoch: int  # seconds; date of the changelog entry of this version
 
     @property
     def digest(self) -> str:
-        return sha256_text(self.spec_text, self.sources.hex(), str(self.epoch))
+        parts = (part for name, raw in sorted(self.files.items()) for part in (name, raw.hex()))
+        return sha256_text(self.main, *parts, str(self.epoch))
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,10 @@ def render_srpm(spec: Spec) -> Rendered:
     entries = released(root / "CHANGELOG.md", __version__)
     when = entries[0].epoch
     extra = {"LICENSE": root / "LICENSE"}
-    sources = archive(root / "ham-src", f"ham-{__version__}", when, extra)
-    return Rendered(spec, rpm_spec(spec, entries), sources, when)
+    top = f"ham-{__version__}"
+    files = {name: text.encode() for name, text in rpm_specs(spec, entries).items()}
+    files[f"{top}.tar.gz"] = archive(root / "ham-src", top, when, extra)
+    return Rendered(spec, MAIN, files, when)
 
 
 def cached_srpm(rendered: Rendered, image_digest: str) -> Path | None:
@@ -107,9 +112,8 @@ def build_srpm(request: SrpmRequest, engine: Engine, progress: Progress) -> Srpm
 
 def _job(rendered: Rendered, image: Image, log: Path) -> Job:
     macros = rpmbuild.defines(rendered.spec) | {"_sourcedir": ".", "_specdir": "."}
-    files = {"ham.spec": rendered.spec_text.encode(), f"ham-{__version__}.tar.gz": rendered.sources}
-    command = rpmbuild.argv(["-bs", "ham.spec"], macros)
-    return Job(image.digest, command, files, log, rpmbuild.environment(rendered.epoch))
+    command = rpmbuild.argv(rendered.spec, ["-bs", rendered.main], macros)
+    return Job(image.digest, command, rendered.files, log, rpmbuild.environment(rendered.epoch))
 
 
 def _folder(rendered: Rendered, image_digest: str) -> Path:

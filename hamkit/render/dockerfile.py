@@ -2,14 +2,74 @@
 
 from __future__ import annotations
 
+import shlex
+from typing import Any, Literal
+
+from hamkit import LABEL
 from hamkit.render.environment import render
 from hamkit.specs import Spec
 
 KIT = "/usr/lib/hamkit"  # where the image keeps kernel images, releases and package versions
+FILE_DIGEST_NUMBERS = {"md5": 1, "sha1": 2, "sha256": 8, "sha384": 9, "sha512": 10}
+
+Kind = Literal["own", "style", "userland"]
+"""A base of the distribution itself, another one's to be set up in its style, a user's root file system."""
 
 
-def dockerfile(spec: Spec, base: str) -> str:
-    """Dockerfile text on top of the image ``base`` (a digest, ``sha256:...``)."""
+def dockerfile(spec: Spec, base: str, kind: Kind = "own", style_base: Spec | None = None) -> str:
+    """Dockerfile text on top of the image ``base`` (a digest, ``sha256:...``).
+
+    ``style_base`` is the distribution that ``base`` is of where that is not ``spec``.
+    """
+    below = style_base or spec
+    facts = {
+        "title": spec.distribution.title,
+        "name": spec.name,
+        "label": LABEL,
+        "base": base,
+        "kit": KIT,
+        "frozen": below.image.frozen,
+        "mirror": below.image.mirror,
+        "suite": below.image.suite,
+        "packages": spec.image.style_packages if kind == "style" else spec.image.packages,
+        "folders": _folders(spec),
+    }
+    if kind == "own":
+        return render(f"image/{spec.distribution.family}.Dockerfile.j2", facts | _kernels(spec))
+    if kind == "userland":
+        return render("image/userland.Dockerfile.j2", facts)
+    facts |= {
+        "macros": [shlex.quote(f"%{name} {body}") for name, body in style_macros(spec).items()],
+        "platform": spec.rpm.target,
+        "foreign": any(":" in package for package in spec.image.style_packages),
+    }
+    return render("image/style.Dockerfile.j2", facts)
+
+
+def format_macros(spec: Spec) -> dict[str, str]:
+    """The macros that make rpm write packages in the format that the distribution's rpm reads."""
+    digest = str(FILE_DIGEST_NUMBERS[spec.rpm.file_digest])
+    return {
+        "_topdir": spec.rpm.topdir,
+        "_builddir": f"{spec.rpm.topdir}/BUILD",
+        "_source_payload": spec.rpm.source_payload,
+        "_binary_payload": spec.rpm.source_payload,
+        "_source_filedigest_algorithm": digest,
+        "_binary_filedigest_algorithm": digest,
+        "_rpmformat": "4",
+    }
+
+
+def style_macros(spec: Spec) -> dict[str, str]:
+    """What stands in /etc/rpm/macros of an image in the distribution's style."""
+    return format_macros(spec) | dict(spec.rpm.macros)
+
+
+def _folders(spec: Spec) -> list[str]:
+    return [f"{spec.rpm.topdir}/{name}" for name in ("BUILD", "RPMS", "SOURCES", "SPECS", "SRPMS")]
+
+
+def _kernels(spec: Spec) -> dict[str, Any]:
     kernel = spec.kernel
     flavours = [
         {
@@ -20,13 +80,4 @@ def dockerfile(spec: Spec, base: str) -> str:
         }
         for name in kernel.flavours
     ]
-    facts = {
-        "title": spec.distribution.title,
-        "base": base,
-        "kit": KIT,
-        "frozen": spec.image.frozen,
-        "packages": spec.image.packages,
-        "headers_packages": [f["headers_package"] for f in flavours],
-        "flavours": flavours,
-    }
-    return render(f"image/{spec.distribution.family}.Dockerfile.j2", facts)
+    return {"headers_packages": [f["headers_package"] for f in flavours], "flavours": flavours}

@@ -1,6 +1,7 @@
 """Distributions and their packages: specs, image, srpm, check, build, shell."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from invoke import Context, task
@@ -9,7 +10,7 @@ from hamkit import show, specs
 from hamkit.build import lastjob
 from hamkit.build.engine import Engine
 from hamkit.files import write_whole
-from hamkit.pipeline import Pipeline, deliver
+from hamkit.pipeline import Pipeline, deliver, every_image
 from hamkit.progress import Reporter
 from hamkit.prove import rpm
 from hamkit.stage import Verdict
@@ -35,26 +36,59 @@ def specs_(_: Context, distro: str = "", json: bool = False) -> None:
         if json:
             show.as_json(chosen[0] if distro else chosen)
         elif distro:
-            facts = chosen[0].model_dump(mode="json")
-            fields = [(f"{part}.{key}", value) for part, keys in facts.items() for key, value in keys.items()]
-            show.table(distro, ("field", "value"), fields)
+            one = chosen[0]
+            fields = [(name, _words(v), _mark(one, name)) for name, v in one.fields.items()]
+            show.table(distro, ("field", "value", "verified"), fields)
         else:
-            columns = ("name", "title", "line", "flavours", "rpm", "end of life")
+            columns = ("name", "title", "line", "flavours", "rpm", "end of life", "state")
             rows = [
-                (d.name, d.title, d.line, " ".join(s.kernel.flavours), s.rpm.version, d.end_of_life)
+                (d.name, d.title, d.line, " ".join(s.kernel.flavours), s.rpm.version, d.end_of_life, d.state)
                 for s in chosen
                 for d in (s.distribution,)
             ]
             show.table("distributions", columns, rows)
 
 
-@task(help=help_for("distro", "json", "dry_run", "renew"))
+def _words(value: object) -> str:
+    """A fact for a person: lists and tables on one line."""
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_words(v)}" for key, v in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str("" if value is None else value)
+
+
+def _mark(spec: specs.Spec, field: str) -> str:
+    return "no" if field in spec.unverified else ""
+
+
+@task(
+    help={
+        "all": "every distribution; what cannot be built here says why",
+        "userland": "root file system (tar) of the distribution, to be its base from now on",
+        "mirror": "package source in place of the image's own; more than one with commas",
+    }
+    | help_for("distro", "json", "dry_run", "renew")
+)
 def image(
-    _: Context, distro: str = "", json: bool = False, dry_run: bool = False, renew: bool = False
+    _: Context,
+    distro: str = "",
+    all: bool = False,  # noqa: A002 - the flag's name
+    userland: str = "",
+    mirror: str = "",
+    json: bool = False,
+    dry_run: bool = False,
+    renew: bool = False,
 ) -> None:
     """The build image of a distribution: pulled or bootstrapped base, toolchain, kernels."""
     with told(json):
-        pipeline = Pipeline(request_for(distro, renew=renew), Reporter())
+        if all:
+            found = every_image(Reporter(), renew)
+            code = show.outcome(json, "images", found, {})
+            if code:
+                raise leave(code)
+            return None
+        request = replace(request_for(distro, renew=renew), userland=Path(userland) if userland else None)
+        request = replace(request, spec=specs.with_mirror(request.spec, mirror.split(",") if mirror else []))
+        pipeline = Pipeline(request, Reporter())
         if dry_run:
             return show_plan(pipeline, "image", json)
         with pipeline.locked():

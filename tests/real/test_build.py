@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hamkit import specs
-from hamkit.build.engine import LABEL, Engine, Job
+from hamkit import LABEL, specs
+from hamkit.build.engine import Engine, Job
 from hamkit.build.rpms import BuildRequest, build_rpms, compiler_warnings, installed_files
 from hamkit.build.sources import source_files
 from hamkit.build.srpm import SrpmRequest, build_srpm, render_srpm
@@ -23,7 +24,7 @@ from hamkit.stage import Verdict
 
 from .conftest import Pipelines
 
-DISTROS = list(specs.load_all())
+DISTROS = [name for name, spec in specs.load_all().items() if spec.image.suite]
 BUILD_ELSEWHERE = """
 import sys
 from pathlib import Path
@@ -98,8 +99,9 @@ def test_source_rpm_suits_its_distribution(debian12: Pipeline) -> None:
 
 def test_failing_build_quotes_the_compiler_and_leaves_nothing(debian12: Pipeline, tmp_path: Path) -> None:
     rendered = render_srpm(debian12.request.spec)
-    broken = rendered.spec_text.replace("%build\n", "%build\ncc -x c - <<< 'int main(' || exit 9\n")
-    bad = type(rendered)(rendered.spec, broken, rendered.sources, rendered.epoch)
+    text = rendered.files[rendered.main].decode()
+    broken = text.replace("%build\n", "%build\ncc -x c - <<< 'int main(' || exit 9\n").encode()
+    bad = replace(rendered, files={**rendered.files, rendered.main: broken})
     srpm = build_srpm(SrpmRequest(bad, debian12.image, tmp_path / "log"), debian12.engine, Quiet())
     with pytest.raises(Failure, match="rpmbuild ended with status 1"):
         build_rpms(BuildRequest(srpm, debian12.image, tmp_path / "log"), debian12.engine, Quiet())

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from hamkit.build.engine import LABEL, Engine
+from hamkit import LABEL
+from hamkit.build.engine import Engine
 from hamkit.files import PREFIX, cache_root, project_root
 from hamkit.pipeline import Pipeline
 

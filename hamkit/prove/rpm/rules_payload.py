@@ -10,33 +10,10 @@ from hamkit.prove.rpm.subject import Outcome, Rule, Subject, none_of
 from hamkit.rpmfiles.package import PAYLOAD_MAGIC, Package
 from hamkit.rpmfiles.tags import DIGEST_NAMES, Kind, Tag, tag_name
 from hamkit.rpmfiles.unpack import declared_size
+from hamkit.rpmhistory import FEATURES
 
 LESS, GREATER, EQUAL = 2, 4, 8
-FEATURES = {
-    "VersionedDependencies": "3.0.3-1",
-    "CompressedFileNames": "3.0.4-1",
-    "PayloadIsBzip2": "3.0.5-1",
-    "PayloadFilesHavePrefix": "4.0-1",
-    "ExplicitPackageProvide": "4.0-1",
-    "HeaderLoadSortsTags": "4.0.1-1",
-    "ScriptletInterpreterArgs": "4.0.3-1",
-    "PartialHardlinkSets": "4.0.4-1",
-    "ConcurrentAccess": "4.1-1",
-    "BuiltinLuaScripts": "4.2.2-1",
-    "PayloadIsLzma": "4.4.2-1",
-    "FileDigests": "4.6.0-1",
-    "FileCaps": "4.6.1-1",
-    "PayloadIsXz": "5.2-1",
-    "ScriptletExpansion": "4.9.0-1",
-    "TildeInVersions": "4.10.0-1",
-    "LargeFiles": "4.12.0-1",
-    "RichDependencies": "4.12.0-1",
-    "PayloadIsZstd": "5.4.18-1",
-    "CaretInVersions": "4.15.0-1",
-    "DynamicBuildRequires": "4.15.0-1",
-}
-"""rpmlib() features and the version that rpm provides them with (the same in every rpm)."""
-
+WEAK = frozenset({"md5", "sha1"})
 DEPENDENCIES = (
     (Tag.REQUIRENAME, Tag.REQUIREFLAGS, Tag.REQUIREVERSION),
     (Tag.PROVIDENAME, Tag.PROVIDEFLAGS, Tag.PROVIDEVERSION),
@@ -93,6 +70,16 @@ def _file_digest_algorithm(subject: Subject) -> Outcome:
     return Outcome(name in subject.target.digests, name, f"one of {known} for {subject.target.name}")
 
 
+def _fips(subject: Subject) -> Outcome | None:
+    """In FIPS mode OpenSSL refuses MD5 and SHA-1, and rpm then takes every file for damaged."""
+    if not subject.request.spec.rpm.fips:
+        return None
+    number = subject.package.header.integer(Tag.FILEDIGESTALGO) or 1
+    name = DIGEST_NAMES.get(number, f"algorithm {number}")
+    weak = f"{name}: a machine in FIPS mode ends with 'Digest mismatch'"
+    return Outcome(name not in WEAK, weak if name in WEAK else name, "a file digest of the SHA-2 family")
+
+
 def _requires(package: Package) -> Iterator[tuple[str, int, str]]:
     header = package.header
     names = header.strings(Tag.REQUIRENAME)
@@ -110,7 +97,7 @@ def _rpmlib(subject: Subject) -> Outcome:
         feature = name[len("rpmlib(") : -1]
         if feature not in subject.target.rpmlib:
             wrong.append(f"{name} is unknown")
-        elif feature in FEATURES and not _satisfied(FEATURES[feature], flags, version):
+        elif feature in FEATURES and not _satisfied(FEATURES[feature].provided, flags, version):
             wrong.append(f"{name} of version {version} is unknown")
     return none_of(wrong, f"features of {subject.target.name}", f"{seen} features, all known")
 
@@ -174,6 +161,12 @@ RULES = (
         needs_payload=True,
     ),
     Rule("files.digest-algorithm", "the target's rpm knows the file digests", DIGEST, _file_digest_algorithm),
+    Rule(
+        "files.digest-fips",
+        "a machine in FIPS mode takes the file digests",
+        f"{DIGEST}; one source RPM cannot suit FIPS mode and rpm 4.1 to 4.4: build one for each",
+        _fips,
+    ),
     Rule("depends.rpmlib", "the target's rpm has every rpmlib() feature asked for", RPMLIB, _rpmlib),
     Rule(
         "depends.syntax",
