@@ -17,7 +17,7 @@ from hamkit.build.image import Image, ImageRequest, make_image, plan_image
 from hamkit.build.rpms import BuildRequest, Rpms, build_rpms, cached_rpms, installed_files
 from hamkit.build.srpm import Rendered, Srpm, SrpmRequest, build_srpm, cached_srpm, epoch, render_srpm
 from hamkit.course import Course, Planned
-from hamkit.errors import Failure, MissingNeed
+from hamkit.errors import Failure, HamkitError, MissingNeed
 from hamkit.files import sha256_file, write_whole
 from hamkit.model.scenario import Scenario
 from hamkit.progress import Progress
