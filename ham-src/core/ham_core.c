@@ -212,12 +212,34 @@ static void ham_undo_pieces(struct ham_core *core, struct ham_request *rq,
 	}
 }
 
+/* One call of the VM, which adds all that is missing or nothing */
+static int ham_integrate_whole(struct ham_core *core, struct ham_request *rq)
+{
+	const char *why = "refused by the VM";
+	struct ham_range *piece, *last = NULL;
+	int error;
+
+	for (piece = rq->pieces; piece; piece = piece->next)
+		last = piece;
+	if (!last)
+		return 0;
+	error = core->ops->integrate(rq->pieces->start, last->end, rq->attr,
+				     &why);
+	if (!error)
+		return 0;
+	for (piece = rq->pieces; piece; piece = piece->next)
+		piece->status = HAM_STATUS_FAILED;
+	return ham_refuse(rq, rq->pieces->start, last->end, why, error);
+}
+
 static int ham_integrate_pieces(struct ham_core *core, struct ham_request *rq)
 {
 	const char *why = "refused by the VM";
 	struct ham_range *piece;
 	int error;
 
+	if (core->ops->whole)
+		return ham_integrate_whole(core, rq);
 	for (piece = rq->pieces; piece; piece = piece->next) {
 		error = core->ops->integrate(piece->start, piece->end,
 					     piece->attr, &why);
@@ -463,34 +485,33 @@ ham_u32 ham_core_snapshot(struct ham_core *core, struct ham_range_info *into,
 	return total;
 }
 
-/* Sixteen hex digits by hand: 2.4 kernels and hosts differ in %llx */
-static char *ham_put_hex(char *at, ham_u64 value)
+static unsigned long ham_take_bytes(ham_u32 count)
 {
-	int shift;
-
-	for (shift = 60; shift >= 0; shift -= 4)
-		*at++ = "0123456789abcdef"[(unsigned int)(value >> shift) & 15];
-	return at;
+	return (count ? count : 1) * sizeof(struct ham_range_info);
 }
 
-static char *ham_put_text(char *at, const char *text)
+struct ham_range_info *ham_core_take(struct ham_core *core, ham_u32 *count)
 {
-	while (*text)
-		*at++ = *text++;
-	return at;
+	ham_u32 room, total = ham_core_snapshot(core, NULL, 0);
+	struct ham_range_info *ranges;
+
+	/* Once more whenever the list changed while room was made for it */
+	for (;;) {
+		room = total;
+		ranges = core->ops->big_alloc(ham_take_bytes(room));
+		if (!ranges)
+			return NULL;
+		total = ham_core_snapshot(core, ranges, room);
+		if (total == room)
+			break;
+		ham_core_drop(core, ranges, room);
+	}
+	*count = total;
+	return ranges;
 }
 
-int ham_core_format(char line[HAM_LINE_MAX], const struct ham_range_info *info)
+void ham_core_drop(struct ham_core *core, struct ham_range_info *ranges,
+		   ham_u32 count)
 {
-	static const char * const names[] = { "PRESENT", "ENABLED", "FAILED" };
-	char *at = line;
-
-	at = ham_put_hex(at, info->start);
-	*at++ = '-';
-	at = ham_put_hex(at, info->start + info->size - 1);
-	at = ham_put_text(at, info->attr & HAM_ATTR_RW ? "  rw " : "  ro ");
-	at = ham_put_text(at, names[info->status]);
-	*at++ = '\n';
-	*at = '\0';
-	return at - line;
+	core->ops->big_free(ranges, ham_take_bytes(count));
 }

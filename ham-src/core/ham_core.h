@@ -49,7 +49,13 @@ struct ham_port_ops {
 	 */
 	int (*known)(ham_u64 start, ham_u64 end,
 		     ham_u64 *known_start, ham_u64 *known_end);
-	/* Hands the range to the VM. 0 or negative errno, and why then. */
+	/*
+	 * Hands the range to the VM. 0 or negative errno, and why then. Called
+	 * for each piece that is missing; with whole set, once for all pieces
+	 * and what is known between them, and then failure must leave nothing
+	 * behind, and undo() is not used.
+	 */
+	int whole;
 	int (*integrate)(ham_u64 start, ham_u64 end, ham_u8 attr,
 			 const char **why);
 	/* Takes out again what integrate() put in. 0 or negative errno. */
@@ -59,6 +65,17 @@ struct ham_port_ops {
 
 	void (*refused)(const struct ham_refusal *refusal);
 	void (*not_undone)(ham_u64 start, ham_u64 end, int error);
+
+	/* Room for a copy of the list: may be more than alloc() gives. */
+	void *(*big_alloc)(unsigned long bytes);	/* may sleep */
+	void (*big_free)(void *object, unsigned long bytes);
+
+	/* For ham_core_ioctl(): the caller's memory; 0 or -EFAULT. */
+	int (*get)(void *to, ham_u64 from, unsigned long bytes);
+	int (*put)(ham_u64 to, const void *from, unsigned long bytes);
+	/* May the caller change how much memory there is? */
+	int (*privileged)(void);
+	void (*ioctl_refused)(const char *ioctl, const char *why, int error);
 };
 
 struct ham_range;
@@ -99,7 +116,28 @@ void ham_core_count(struct ham_core *core, struct ham_count *count);
 ham_u32 ham_core_snapshot(struct ham_core *core, struct ham_range_info *into,
 			  ham_u32 capacity);
 
+/*
+ * The same for readers that sleep while they use it: the whole list, to be
+ * given back with ham_core_drop(). NULL when out of memory. May sleep.
+ */
+struct ham_range_info *ham_core_take(struct ham_core *core, ham_u32 *count);
+void ham_core_drop(struct ham_core *core, struct ham_range_info *ranges,
+		   ham_u32 count);
+
+/*
+ * An ioctl of /dev/ham; arg is the address of its structure. 0 or negative
+ * errno: ENOTTY for numbers that are not HAM's. May sleep.
+ */
+int ham_core_ioctl(struct ham_core *core, ham_u32 cmd, ham_u64 arg);
+
 /* Writes the status line of a range; returns its length without the NUL. */
 int ham_core_format(char line[HAM_LINE_MAX], const struct ham_range_info *info);
+
+/*
+ * Copies what of the status lines of count ranges lies at offset, at most size
+ * bytes. Returns how many; 0 at the end.
+ */
+unsigned long ham_core_text(const struct ham_range_info *ranges, ham_u32 count,
+			    ham_u64 offset, char *into, unsigned long size);
 
 #endif /* _HAM_CORE_H */

@@ -136,6 +136,9 @@ HAM_ASSERT(add, sizeof(struct ham_add) == 32);
  */
 int ham_hot_add(__u64 start, __u64 size, __u8 attr);
 
+/* The name it is registered under for inter_module_get_request(). */
+#define HAM_HOT_ADD	"ham_hot_add"
+
 /* What an MHP driver keeps it in. */
 typedef int (*ham_interface_t)(__u64 start, __u64 size, __u8 attr);
 #endif

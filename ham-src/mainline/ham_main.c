@@ -37,6 +37,16 @@ static void ham_port_free(void *object)
 	kfree(object);
 }
 
+static void *ham_port_big_alloc(unsigned long bytes)
+{
+	return kvmalloc(bytes, GFP_KERNEL);
+}
+
+static void ham_port_big_free(void *object, unsigned long bytes)
+{
+	kvfree(object);
+}
+
 static void ham_port_add_lock(void)
 {
 	mutex_lock(&ham_add_mutex);
@@ -101,6 +111,12 @@ static const struct ham_port_ops ham_port = {
 	.usable		= ham_vm_usable,
 	.refused	= ham_port_refused,
 	.not_undone	= ham_port_not_undone,
+	.big_alloc	= ham_port_big_alloc,
+	.big_free	= ham_port_big_free,
+	.get		= ham_dev_get,
+	.put		= ham_dev_put,
+	.privileged	= ham_dev_privileged,
+	.ioctl_refused	= ham_dev_refused,
 };
 
 int ham_hot_add(u64 start, u64 size, u8 attr)
@@ -109,28 +125,6 @@ int ham_hot_add(u64 start, u64 size, u8 attr)
 	return ham_core_add(&ham_core, start, size, attr);
 }
 EXPORT_SYMBOL_GPL(ham_hot_add);
-
-/*
- * The whole list at one moment, for readers that sleep while they use it.
- * To be freed with kvfree(); NULL when out of memory.
- */
-struct ham_range_info *ham_snapshot(u32 *count)
-{
-	struct ham_range_info *ranges = NULL;
-	u32 total = ham_core_snapshot(&ham_core, NULL, 0);
-	u32 room;
-
-	do {
-		kvfree(ranges);
-		room = max(total, 1U);
-		ranges = kvmalloc_array(room, sizeof(*ranges), GFP_KERNEL);
-		if (!ranges)
-			return NULL;
-		total = ham_core_snapshot(&ham_core, ranges, room);
-	} while (total > room);
-	*count = total;
-	return ranges;
-}
 
 static int ham_memory_event(struct notifier_block *nb, unsigned long action,
 			    void *data)

@@ -10,7 +10,6 @@
 
 /* ham_main.c */
 extern struct ham_core ham_core;
-struct ham_range_info *ham_snapshot(u32 *count);
 
 /* ham_vm.c */
 u64 ham_vm_alignment(void);
@@ -24,6 +23,10 @@ int ham_vm_usable(u64 start, u64 end);
 int ham_probe(u64 start, u64 end, const char **why);
 
 /* ham_dev.c */
+int ham_dev_get(void *to, u64 from, unsigned long bytes);
+int ham_dev_put(u64 to, const void *from, unsigned long bytes);
+int ham_dev_privileged(void);
+void ham_dev_refused(const char *ioctl, const char *why, int error);
 int ham_dev_register(void);
 void ham_dev_unregister(void);
 

@@ -17,14 +17,21 @@ struct ham_pass {
 	u32 count;
 };
 
+static void ham_pass_drop(struct ham_pass *pass)
+{
+	if (pass->ranges)
+		ham_core_drop(&ham_core, pass->ranges, pass->count);
+	pass->ranges = NULL;
+	pass->count = 0;
+}
+
 static void *ham_status_start(struct seq_file *m, loff_t *pos)
 {
 	struct ham_pass *pass = m->private;
 
 	if (*pos == 0) {
-		kvfree(pass->ranges);
-		pass->count = 0;
-		pass->ranges = ham_snapshot(&pass->count);
+		ham_pass_drop(pass);
+		pass->ranges = ham_core_take(&ham_core, &pass->count);
 		if (!pass->ranges)
 			return ERR_PTR(-ENOMEM);
 	}
@@ -69,7 +76,7 @@ static int ham_status_release(struct inode *inode, struct file *file)
 	struct seq_file *m = file->private_data;
 	struct ham_pass *pass = m->private;
 
-	kvfree(pass->ranges);
+	ham_pass_drop(pass);
 	return seq_release_private(inode, file);
 }
 

@@ -15,10 +15,17 @@
  * failundo ERRNO		let undoing fail with it; 0 for success
  * online START END		pages come online, and the core is told
  * offline START END		the reverse
+ * whole 0|1			does the VM take a request whole, as 2.4's does?
+ * privileged 0|1		may the caller of an ioctl change memory?
+ * user OFFSET WORD64		puts that into the caller's memory,
+ *				which begins at 1000
+ * ioctl CMD ADDRESS		-> rc NUMBER
+ * peek OFFSET			-> word WORD64, of the caller's memory
  * add START SIZE ATTRIBUTE	-> rc NUMBER
  * retry			-> rc NUMBER TRIED FAILED
  * count			-> count TOTAL ENABLED PRESENT FAILED
  * status			-> the status lines, then a line with a dot
+ * read BYTES			the same, in parts of so many bytes
  * short CAPACITY		-> total NUMBER; checks that no more is written
  */
 #include <errno.h>
@@ -30,6 +37,8 @@
 
 #define UNIVERSE	(1UL << 18)
 #define BLOCK		16UL
+#define USER_START	0x1000UL
+#define USER_BYTES	4096UL
 
 static char known[UNIVERSE], online[UNIVERSE], hole[UNIVERSE];
 static char reserved[UNIVERSE];
@@ -41,6 +50,7 @@ static int add_locked, readers, writers;
 static long live_objects;
 
 static struct ham_core core;
+static struct ham_port_ops port;
 static struct ham_range_info before[HAM_MAX_RANGES], during[HAM_MAX_RANGES];
 static ham_u32 count_before;
 static int retrying;
@@ -62,6 +72,15 @@ static int any(const char *map, ham_u64 start, ham_u64 end)
 static int all(const char *map, ham_u64 start, ham_u64 end)
 {
 	return memchr(map + start, 0, end - start) == NULL;
+}
+
+/* The same for the part of a range that is not known */
+static int any_missing(const char *map, ham_u64 start, ham_u64 end)
+{
+	for (; start < end; start++)
+		if (map[start] && !known[start])
+			return 1;
+	return 0;
 }
 
 static void set(char *map, ham_u64 start, ham_u64 end, int value)
@@ -177,11 +196,11 @@ static int refusal(ham_u64 start, ham_u64 end, ham_u8 attr, const char **why)
 		*why = "read-only";
 		return -EROFS;
 	}
-	if (any(reserved, start, end)) {
+	if (any_missing(reserved, start, end)) {
 		*why = "reserved";
 		return -EEXIST;
 	}
-	if (any(hole, start, end)) {
+	if (any_missing(hole, start, end)) {
 		*why = "hole";
 		return -ENODEV;
 	}
@@ -199,12 +218,14 @@ static int port_integrate(ham_u64 start, ham_u64 end, ham_u8 attr,
 
 	check(add_locked && !readers && !writers, "locks at integrate()");
 	check(start % BLOCK == 0 && end % BLOCK == 0, "alignment");
-	check(start < end && !any(known, start, end), "integrates known RAM");
+	check(start < end, "integrates nothing");
+	check(port.whole || !any(known, start, end), "integrates known RAM");
+	check(!known[start] && !known[end - 1], "more than what is missing");
 	error = refusal(start, end, attr, why);
 	if (error)
 		return error;
 	set(known, start, end, 1);
-	if (auto_online) {
+	if (auto_online || port.whole) {
 		set(online, start, end, 1);
 		ham_core_refresh(&core, start, end);
 	}
@@ -215,6 +236,7 @@ static int port_integrate(ham_u64 start, ham_u64 end, ham_u8 attr,
 static int port_undo(ham_u64 start, ham_u64 end)
 {
 	check(add_locked && !readers && !writers, "locks at undo()");
+	check(!port.whole, "undoes where failure leaves nothing");
 	check(all(known, start, end), "undoes what is not integrated");
 	if (undo_errno)
 		return -undo_errno;
@@ -245,14 +267,67 @@ static void port_not_undone(ham_u64 start, ham_u64 end, int error)
 	       (unsigned long long)end - 1, error);
 }
 
-static const struct ham_port_ops port = {
-	port_alloc, port_free,
-	port_add_lock, port_add_unlock,
-	port_read_lock, port_read_unlock,
-	port_write_lock, port_write_unlock,
-	port_alignment, port_reachable, port_known,
-	port_integrate, port_undo, port_usable,
-	port_refused, port_not_undone,
+static void port_ioctl_refused(const char *ioctl_name, const char *why,
+			       int error)
+{
+	check(ioctl_name && why && error > 0, "an ioctl refused without reason");
+}
+
+static void *port_big_alloc(unsigned long bytes)
+{
+	return port_alloc(bytes);
+}
+
+static void port_big_free(void *object, unsigned long bytes)
+{
+	check(bytes >= sizeof(struct ham_range_info), "frees too little");
+	/* A wrong size is a write beyond the end */
+	memset(object, 0x5a, bytes);
+	port_free(object);
+}
+
+/* The caller's memory: what the driver says can be read and written */
+static char user[USER_BYTES];
+
+static int port_get(void *to, ham_u64 from, unsigned long bytes)
+{
+	check(!readers && !writers, "copies under the list lock");
+	if (from < USER_START || from - USER_START > USER_BYTES ||
+	    bytes > USER_BYTES - (from - USER_START))
+		return -EFAULT;
+	memcpy(to, user + (from - USER_START), bytes);
+	return 0;
+}
+
+static int port_put(ham_u64 to, const void *from, unsigned long bytes)
+{
+	check(!readers && !writers, "copies under the list lock");
+	if (to < USER_START || to - USER_START > USER_BYTES ||
+	    bytes > USER_BYTES - (to - USER_START))
+		return -EFAULT;
+	memcpy(user + (to - USER_START), from, bytes);
+	return 0;
+}
+
+static int privileged = 1;
+
+static int port_privileged(void)
+{
+	return privileged;
+}
+
+static struct ham_port_ops port = {
+	.alloc = port_alloc, .free = port_free,
+	.add_lock = port_add_lock, .add_unlock = port_add_unlock,
+	.read_lock = port_read_lock, .read_unlock = port_read_unlock,
+	.write_lock = port_write_lock, .write_unlock = port_write_unlock,
+	.alignment = port_alignment, .reachable = port_reachable,
+	.known = port_known, .integrate = port_integrate, .undo = port_undo,
+	.usable = port_usable, .refused = port_refused,
+	.not_undone = port_not_undone,
+	.big_alloc = port_big_alloc, .big_free = port_big_free,
+	.get = port_get, .put = port_put, .privileged = port_privileged,
+	.ioctl_refused = port_ioctl_refused,
 };
 
 static void command_add(ham_u64 start, ham_u64 size, ham_u64 attr)
@@ -304,6 +379,45 @@ static void command_status(void)
 	puts(".");
 }
 
+/* The same lines, read in parts of so many bytes */
+static void command_read(unsigned long bytes)
+{
+	struct ham_range_info *ranges;
+	ham_u64 offset = 0;
+	unsigned long got;
+	ham_u32 count;
+	char *part;
+
+	ranges = ham_core_take(&core, &count);
+	part = malloc(bytes);
+	check(ranges && part && bytes, "host out of memory");
+	while ((got = ham_core_text(ranges, count, offset, part, bytes))) {
+		check(got <= bytes, "more than there is room for");
+		fwrite(part, 1, got, stdout);
+		offset += got;
+	}
+	check(!ham_core_text(ranges, count, offset + 1, part, bytes),
+	      "text behind the end");
+	puts(".");
+	free(part);
+	ham_core_drop(&core, ranges, count);
+}
+
+static void command_user(ham_u64 offset, ham_u64 word)
+{
+	check(offset <= USER_BYTES - sizeof(word), "range of a command");
+	memcpy(user + offset, &word, sizeof(word));
+}
+
+static void command_peek(ham_u64 offset)
+{
+	ham_u64 word;
+
+	check(offset <= USER_BYTES - sizeof(word), "range of a command");
+	memcpy(&word, user + offset, sizeof(word));
+	printf("word %llx\n", (unsigned long long)word);
+}
+
 static void command_short(ham_u32 capacity)
 {
 	struct ham_range_info *into;
@@ -346,6 +460,18 @@ static void obey(const char *name, ham_u64 a, ham_u64 b, ham_u64 c)
 		command_status();
 	} else if (!strcmp(name, "short")) {
 		command_short(a);
+	} else if (!strcmp(name, "read")) {
+		command_read(a);
+	} else if (!strcmp(name, "user")) {
+		command_user(a, b);
+	} else if (!strcmp(name, "peek")) {
+		command_peek(a);
+	} else if (!strcmp(name, "ioctl")) {
+		printf("rc %d\n", ham_core_ioctl(&core, a, b));
+	} else if (!strcmp(name, "privileged")) {
+		privileged = a;
+	} else if (!strcmp(name, "whole")) {
+		port.whole = a;
 	} else if (!strcmp(name, "auto")) {
 		auto_online = a;
 	} else if (!strcmp(name, "fail")) {

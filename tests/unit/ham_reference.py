@@ -36,6 +36,7 @@ class Reference:
     fail_after: int = 0
     fail_errno: int = 0
     undo_errno: int = 0
+    whole: bool = False
 
     def runs(self) -> list[tuple[int, int, Entry]]:
         """The entries as they are listed: (start, end, entry), addresses in bytes."""
@@ -73,7 +74,7 @@ class Reference:
         pieces = self.missing(start, end)
         if any(p.start % BLOCK or p.stop % BLOCK for p in pieces):
             return -errno.EINVAL
-        for number, piece in enumerate(pieces):
+        for number, piece in enumerate(self.requests(pieces)):
             error = self.integrate(piece, attr)
             if error:
                 self.give_up(pieces, number, attr)
@@ -83,20 +84,25 @@ class Reference:
         self.settle(start, end)
         return 0
 
+    def requests(self, pieces: list[range]) -> list[range]:
+        """What the VM is asked for: each piece, or from the first to the last at once."""
+        return [range(pieces[0].start, pieces[-1].stop)] if self.whole and pieces else pieces
+
     def integrate(self, piece: range, attr: int) -> int:
+        missing = set(piece) - self.known
         if not attr:
             return errno.EROFS
-        if not self.reserved.isdisjoint(piece):
+        if not self.reserved.isdisjoint(missing):
             return errno.EEXIST
-        if not self.holes.isdisjoint(piece):
+        if not self.holes.isdisjoint(missing):
             return errno.ENODEV
         if self.fail_after:
             self.fail_after -= 1
             if not self.fail_after:
                 return self.fail_errno
         self.known.update(piece)
-        if self.auto:
-            self.online.update(piece)
+        if self.auto or self.whole:
+            self.online.update(missing)
         return 0
 
     def give_up(self, pieces: list[range], refused: int, attr: int) -> None:
@@ -150,6 +156,8 @@ def obey(reference: Reference, command: Command) -> list[str]:
 def change(reference: Reference, name: str, numbers: list[int]) -> None:
     if name == "auto":
         reference.auto = bool(numbers[0])
+    elif name == "whole":
+        reference.whole = bool(numbers[0])
     elif name == "fail":
         reference.fail_after, reference.fail_errno = numbers
     elif name == "failundo":

@@ -3,73 +3,16 @@
 from __future__ import annotations
 
 import errno
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hamkit.files import project_root
-from hamkit.run import run
-
+from .ham_driver import Drive, codes, is_status, shorten, status
 from .ham_reference import BLOCK, MAX_RANGES, RO, RW, UNIVERSE, Command, Reference, obey
 
-SOURCE = project_root() / "ham-src"
 ARENA = 24 * BLOCK
-
-Drive = Callable[[list[Command]], list[str]]
-
-
-@pytest.fixture(scope="session")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The core and its driver, compiled as old compilers would take it, with sanitizers."""
-    if shutil.which("gcc") is None:
-        pytest.skip("gcc is not installed: apt-get install gcc libc6-dev")
-    program = tmp_path_factory.mktemp("core") / "driver"
-    flags = "-std=gnu89 -O1 -g -Wall -Wextra -Wdeclaration-after-statement -Wshadow -Werror"
-    sanitizers = "-fsanitize=address,undefined -fno-sanitize-recover=all"
-    sources = [SOURCE / "core/ham_core.c", SOURCE / "tests/core_driver.c"]
-    includes = [f"-I{SOURCE / 'include'}", f"-I{SOURCE / 'core'}"]
-    run(["gcc", *flags.split(), *sanitizers.split(), *includes, *sources, "-o", program])
-    return program
-
-
-@pytest.fixture(scope="session")
-def drive(driver: Path) -> Drive:
-    """Runs commands; the driver itself ends with an error on a leak or a broken rule."""
-
-    def send(commands: list[Command]) -> list[str]:
-        text = "".join(" ".join(w if isinstance(w, str) else f"{w:x}" for w in c) + "\n" for c in commands)
-        lines = run([driver], data=text.encode()).stdout.splitlines()
-        assert lines[-1] == "end"
-        return lines[:-1]
-
-    return send
-
-
-def codes(lines: list[str]) -> list[int]:
-    """What each add and retry returned."""
-    return [int(line.split()[1]) for line in lines if line.startswith("rc ")]
-
-
-def status(lines: list[str]) -> list[str]:
-    """The last status shown, as ``start-end attr STATUS`` with short addresses."""
-    end = len(lines) - 1 - lines[::-1].index(".")
-    begin = max((i + 1 for i in range(end) if not _is_status(lines[i])), default=0)
-    return [_shorten(line) for line in lines[begin:end]]
-
-
-def _is_status(line: str) -> bool:
-    return len(line) > 33 and line[16] == "-"
-
-
-def _shorten(line: str) -> str:
-    addresses, attribute, word = line.split()
-    first, last = addresses.split("-")
-    return f"{int(first, 16):x}-{int(last, 16):x} {attribute} {word}"
-
 
 # --- Random sequences against the reference ----------------------------------------------------
 
@@ -134,8 +77,26 @@ def test_core_follows_the_reference(drive: Drive, machine: list[Command], operat
     reference = Reference()
     expected = [line for command in commands for line in obey(reference, command)]
     lines = [line for line in drive(commands) if not line.startswith(("refused ", "not undone "))]
-    shown = [_shorten(line) if _is_status(line) else line for line in lines]
+    shown = [shorten(line) if is_status(line) else line for line in lines]
     assert shown == expected
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(machine=MACHINES, operations=OPERATIONS)
+@example(machine=[("boot", 32, 48), ("hole", 64, 80)], operations=[("add", 0, 80, RW), ("retry",)])
+@example(machine=[("reserved", 32, 48), ("boot", 32, 48)], operations=[("add", 0, 80, RW), ("count",)])
+def test_core_follows_the_reference_where_the_vm_takes_requests_whole(
+    drive: Drive, machine: list[Command], operations: list[Command]
+) -> None:
+    commands = [("whole", 1), *machine, *interleaved(operations)]
+    reference = Reference()
+    expected = [line for command in commands for line in obey(reference, command)]
+    lines = [line for line in drive(commands) if not line.startswith("refused ")]
+    assert [shorten(line) if is_status(line) else line for line in lines] == expected
 
 
 # --- Rules one by one --------------------------------------------------------------------------
