@@ -6,28 +6,18 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/bits.h>
-#include <linux/ctype.h>
 #include <linux/errno.h>
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/kmod.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
-#include <linux/overflow.h>
 #include <linux/printk.h>
-#include <linux/string.h>
 
 #include "ham.h"
+#include "mhp_range.h"
 
 #define MHP_SIM_MAX	64
-#define MHP_SIM_NUMBER	24	/* a number as text, NUL included */
-
-struct mhp_sim_range {
-	u64 start;
-	u64 size;
-	u8 attr;
-};
 
 static char *ranges[MHP_SIM_MAX];
 static unsigned int nr_ranges;
@@ -54,71 +44,6 @@ static const struct kernel_param_ops mhp_sim_results_ops = {
 module_param_cb(results, &mhp_sim_results_ops, NULL, 0444);
 MODULE_PARM_DESC(results, "what HAM returned for each range (read only)");
 
-static unsigned int mhp_sim_suffix_shift(char suffix)
-{
-	switch (toupper(suffix)) {
-	case 'K':
-		return 10;
-	case 'M':
-		return 20;
-	case 'G':
-		return 30;
-	default:
-		return 0;
-	}
-}
-
-/* A number of so many characters; overflow and anything odd is an error */
-static int mhp_sim_parse_number(const char *text, size_t len, u64 *number)
-{
-	char copy[MHP_SIM_NUMBER];
-	unsigned int shift;
-	u64 value;
-	int error;
-
-	if (!len || len >= sizeof(copy))
-		return -EINVAL;
-	memcpy(copy, text, len);
-	copy[len] = '\0';
-	shift = mhp_sim_suffix_shift(copy[len - 1]);
-	if (shift)
-		copy[len - 1] = '\0';
-	/* Neither signs nor octal */
-	if (!isdigit(copy[0]))
-		return -EINVAL;
-	error = kstrtou64(copy, tolower(copy[1]) == 'x' ? 16 : 10, &value);
-	if (error)
-		return error;
-	if (check_shl_overflow(value, shift, number))
-		return -ERANGE;
-	return 0;
-}
-
-static int mhp_sim_parse(const char *text, struct mhp_sim_range *range)
-{
-	const char *plus = strchr(text, '+');
-	size_t len;
-	int error;
-
-	if (!plus)
-		return -EINVAL;
-	error = mhp_sim_parse_number(text, plus - text, &range->start);
-	if (error)
-		return error;
-	len = strcspn(plus + 1, ":");
-	error = mhp_sim_parse_number(plus + 1, len, &range->size);
-	if (error)
-		return error;
-	text = plus + 1 + len;
-	if (!*text || !strcmp(text, ":rw"))
-		range->attr = HAM_ATTR_RW;
-	else if (!strcmp(text, ":ro"))
-		range->attr = HAM_ATTR_RO;
-	else
-		return -EINVAL;
-	return 0;
-}
-
 /* Either module may load first: HAM is loaded now if it is not there yet */
 static ham_interface_t mhp_sim_get_ham(void)
 {
@@ -132,7 +57,7 @@ static ham_interface_t mhp_sim_get_ham(void)
 }
 
 static void mhp_sim_report(ham_interface_t hot_add,
-			   const struct mhp_sim_range *range)
+			   const struct mhp_range *range)
 {
 	u64 last = range->start + range->size - 1;
 	int result = hot_add(range->start, range->size, range->attr);
@@ -146,12 +71,12 @@ static void mhp_sim_report(ham_interface_t hot_add,
 
 static int __init mhp_sim_init(void)
 {
-	struct mhp_sim_range parsed[MHP_SIM_MAX];
+	struct mhp_range parsed[MHP_SIM_MAX];
 	ham_interface_t hot_add;
 	unsigned int i;
 
 	for (i = 0; i < nr_ranges; i++) {
-		if (mhp_sim_parse(ranges[i], &parsed[i])) {
+		if (mhp_range_parse(ranges[i], &parsed[i])) {
 			pr_err("ranges: %s is not start+size[:rw|:ro]\n",
 			       ranges[i]);
 			return -EINVAL;
