@@ -9,11 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "ham.h"
 
 #define DEVICE		"/dev/ham"
 #define STATUS_FILE	"/proc/ham/status"
+#define MAJORS_FILE	"/proc/devices"
 #define BLOCKS		"/sys/devices/system/memory"
 
 #define EXIT_REFUSED	1
@@ -31,6 +34,7 @@ static const char usage_text[] =
 "  list                           the ranges: start, size, attribute, status\n"
 "  add START SIZE [rw|ro]         add a range (test builds of HAM only)\n"
 "  retry                          try the FAILED ranges once more\n"
+"  device                         make " DEVICE ", where the kernel does not (2.4)\n"
 "  online                         bring the PRESENT ranges online\n"
 "  wait-enabled [--timeout SECONDS]\n"
 "                                 wait until every range is ENABLED\n"
@@ -147,17 +151,85 @@ static ham_u64 parse_number(const char *name, const char *text)
 	return value << shift;
 }
 
-static int open_device(void)
-{
-	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+static void die_device(void) __attribute__((noreturn));
 
-	if (fd >= 0)
-		return fd;
+static void die_device(void)
+{
 	if (errno == EACCES || errno == EPERM)
 		die(EXIT_NO_HAM, DEVICE ": permission denied: be root");
 	if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
 		die(EXIT_NO_HAM, DEVICE ": not there: is the module ham loaded?");
 	die_errno(EXIT_NO_HAM, DEVICE, errno);
+}
+
+/*
+ * The major number of a character device of that name, 0 if there is none.
+ * HAM has one on Linux 2.4, where nothing else makes its device node; on later
+ * kernels it is one of the miscellaneous devices.
+ */
+static unsigned int find_major(const char *name)
+{
+	FILE *file = fopen(MAJORS_FILE, "r");
+	char line[128], device[64];
+	unsigned int major = 0, number;
+
+	while (file && !major && fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, "Block", 5))
+			break;
+		if (sscanf(line, "%u %63s", &number, device) == 2 &&
+		    !strcmp(device, name))
+			major = number;
+	}
+	if (file)
+		fclose(file);
+	return major;
+}
+
+/* Is there what there should be? A node of another major is from before */
+static int is_device(unsigned int major)
+{
+	struct stat st;
+
+	if (lstat(DEVICE, &st))
+		return 0;
+	if (!S_ISCHR(st.st_mode))
+		die(EXIT_NO_HAM, DEVICE ": there, but not a device");
+	if (st.st_rdev == makedev(major, 0))
+		return 1;
+	if (unlink(DEVICE))
+		die_device();
+	return 0;
+}
+
+/* Makes the device node if that is up to us; 1 if it is there then */
+static int make_device(void)
+{
+	unsigned int major = find_major("ham");
+	mode_t mask;
+	int failed;
+
+	if (!major)
+		return 0;
+	if (is_device(major))
+		return 1;
+	mask = umask(0);
+	failed = mknod(DEVICE, S_IFCHR | 0600, makedev(major, 0)) &&
+		 errno != EEXIST;
+	if (failed)
+		die_device();
+	umask(mask);
+	return 1;
+}
+
+static int open_device(void)
+{
+	int fd;
+
+	make_device();
+	fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	die_device();
 }
 
 static void set_head(struct ham_head *head, size_t size)
@@ -414,6 +486,14 @@ static int command_wait_enabled(int argc, char **argv)
 	return 0;
 }
 
+static int command_device(int argc, char **argv)
+{
+	no_arguments(argc, argv);
+	if (!make_device() && access(DEVICE, F_OK))
+		die(EXIT_NO_HAM, DEVICE ": not there: is the module ham loaded?");
+	return 0;
+}
+
 static int command_help(int argc, char **argv)
 {
 	no_arguments(argc, argv);
@@ -437,6 +517,7 @@ static const struct {
 	{ "list", command_list },
 	{ "add", command_add },
 	{ "retry", command_retry },
+	{ "device", command_device },
 	{ "online", command_online },
 	{ "wait-enabled", command_wait_enabled },
 	{ "--help", command_help },
