@@ -41,6 +41,7 @@ MODULE_TREE = ("Makefile", "Rules.make", ".config", "arch/i386/Makefile", "inclu
 MAKE_WORDS = (
     *("ARCH=i386", f"CROSS_COMPILE={PREFIX}", "HOSTCC=gcc"),
     *("SHELL=/bin/bash", "CONFIG_SHELL=/bin/bash"),
+    "GENKSYMS=genksyms",  # the one among our tools
 )
 BZIMAGE = "arch/i386/boot/bzImage"
 MEMORY_FOLDERS = ("mm", "arch/i386/mm")  # whose objects a patched kernel is held against the stock one by

@@ -27,7 +27,11 @@ def hotadd_flavour(
     name = name or "up"
     if name not in FLAVOURS:
         raise UserError(f"no flavour is called {name!r}", f"choose one of {', '.join(FLAVOURS)}")
-    options = {"CONFIG_MEM_HOTADD": "y", "CONFIG_MEM_HOTADD_RESERVE": str(reserve_mb)}
+    options = {
+        "CONFIG_MEM_HOTADD": "y",
+        "CONFIG_MEM_HOTADD_RESERVE": str(reserve_mb),
+        "CONFIG_KMOD": "y",  # an MHP driver lets the kernel load HAM
+    }
     if modversions:
         options["CONFIG_MODVERSIONS"] = "y"
     return Flavour(_highmem(facts, highmem), FLAVOURS[name], options=MappingProxyType(options))

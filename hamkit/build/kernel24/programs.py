@@ -14,7 +14,7 @@ from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
 COMPILER, PACKAGE = "i386-linux-musl-gcc", "musl-dev:i386"
 SOURCES = project_root() / "ham-src"
-TARGETS = ("tools", "proof")
+TARGETS = ("tools", "proof", "loader24")
 ELF = b"\x7fELF"
 LAYOUT = "1"
 

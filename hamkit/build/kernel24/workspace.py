@@ -90,7 +90,8 @@ def make_tools(folder: Path, toolchain: Toolchain) -> None:
         shutil.copy2(TOOLS / name, gnu / name)
         shutil.copy2(TOOLS / name, folder / f"{PREFIX}{name}")
     shutil.copy2(TOOLS / "cc", folder / f"{PREFIX}gcc")
-    shutil.copy2(TOOLS / "gzip", folder / "gzip")
+    for name in ("gzip", "genksyms"):
+        shutil.copy2(TOOLS / name, folder / name)
     for name in STAMPS:
         shutil.copy2(TOOLS / "stamp", folder / name)
     for name, path in toolchain.binutils:
