@@ -12,6 +12,7 @@
 #define HUGE_PAGES	"/sys/kernel/mm/transparent_hugepage/enabled"
 #define RESULTS		"/sys/module/mhp_sim/parameters/results"
 #define FAIL_NEXT	"/sys/module/ham/parameters/fail_next"
+#define FAIL_NEXT_24	"/proc/ham/fail_next"	/* Linux 2.4 has no sysfs */
 #define POLICY		MEMORY "/auto_online_blocks"
 /* A program that says more is cut short: the report is to stay readable */
 #define MOST_OUTPUT	(256UL << 10)
@@ -215,7 +216,8 @@ static int do_fault(const struct plan *plan, char *const *words,
 		    struct text *output)
 {
 	(void)plan;
-	return write_file(FAIL_NEXT, words[0], output);
+	return write_file(access(FAIL_NEXT_24, F_OK) ? FAIL_NEXT : FAIL_NEXT_24,
+			  words[0], output);
 }
 
 /* NAME ARGUMENT... */
