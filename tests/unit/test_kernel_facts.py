@@ -144,6 +144,42 @@ def test_the_version_says_nothing(edit: Edit, tree: Path) -> None:
         ),
         ("arch/i386/boot/Makefile", "--oformat", "-oformat", "one_dash_oformat", True),
         ("kernel/resource.c", "int get_resource_list", "int r_show", "iomem_listing", "seq_file"),
+        ("arch/i386/mm/init.c", "int i = max_mapnr", "pg_data_t *pgdat", "show_mem", "nodes"),
+        (
+            "include/asm-i386/pgtable.h",
+            "pte_offset(",
+            "pte_offset_kernel(",
+            "pte_offset",
+            "pte_offset_kernel",
+        ),
+        (
+            "mm/page_alloc.c",
+            "static int zone_balance",
+            "int zone_extrafree_ratio[3] = { 0 };\nstatic int zone_balance",
+            "extra_free",
+            True,
+        ),
+        (
+            "mm/page_alloc.c",
+            "order)\n{\n}",
+            "order)\n{\n\tpage->age = PAGE_AGE_START;\n}",
+            "free_sets_age",
+            True,
+        ),
+        (
+            "mm/page_alloc.c",
+            "void __free_pages_ok",
+            "void destroy_compound_page(void)\n{\n}\n\nstatic void __free_pages_ok",
+            "compound_page",
+            True,
+        ),
+        (
+            "include/asm-i386/page.h",
+            "#define VALID_PAGE",
+            "#define pfn_valid(pfn) ((pfn) < max_mapnr)\n#define VALID_PAGE",
+            "pfn_valid",
+            True,
+        ),
         (
             "mm/vmscan.c",
             "int try_to_free_pages(unsigned int gfp_mask)\n{\n",
@@ -180,6 +216,13 @@ def test_facts_follow_the_code(
             "takes gfp_mask order node",
         ),
         ("arch/i386/config.in", "CONFIG_HIGHMEM64G", "CONFIG_MORE", "CONFIG_HIGHMEM64G"),
+        (
+            "include/asm-i386/page.h",
+            "#define VALID_PAGE",
+            "#define pfn_valid(pfn) ((pfn) < top)\n#define VALID_PAGE",
+            "pfn_valid reads",
+        ),
+        ("include/asm-i386/pgtable.h", "pte_offset", "my_offset", "neither pte_offset()"),
     ],
 )
 def test_an_unknown_shape_is_said_in_words(

@@ -166,6 +166,25 @@ def driver_mem_map(tree: Tree) -> Seen:
     return Seen.at(len(found), found[0]) if found else Seen(0, name)
 
 
+def show_mem(tree: Tree) -> Seen:
+    """What show_mem() walks over: all of mem_map, or the map of each node."""
+    for name in (INIT, "arch/i386/mm/pgtable.c"):
+        found = tree.source(name).function("show_mem")
+        if found:
+            return Seen.at("max_mapnr" if found.has(r"\bmax_mapnr\b") else "nodes", found)
+    raise Unknown(f"{INIT}: no show_mem()")
+
+
+def pte_offset(tree: Tree) -> Seen:
+    """How the entry of a kernel page table is found."""
+    source = tree.source(PGTABLE)
+    for name in ("pte_offset", "pte_offset_kernel"):
+        found = source.macro(name)
+        if found:
+            return Seen.at(name, found)
+    raise Unknown(f"{PGTABLE}: neither pte_offset() nor pte_offset_kernel()")
+
+
 def iomem_listing(tree: Tree) -> Seen:
     """How /proc/iomem is written: into a buffer, or an entry at a time into a seq_file."""
     source = tree.source(RESOURCE)
@@ -213,6 +232,8 @@ PROBES = (
     Probe("pageattr", "pageattr.c asks highmem_start_page", pageattr),
     Probe("illegal_highdma", "dev.c asks highmem_start_page", illegal_highdma),
     Probe("driver_mem_map", "mem_map in ns83820.c", driver_mem_map),
+    Probe("show_mem", "show_mem walks over", show_mem),
+    Probe("pte_offset", "entry of a kernel page table", pte_offset),
     Probe("iomem_listing", "/proc/iomem written into", iomem_listing),
     Probe("module_license", "MODULE_LICENSE", module_license),
     Probe("likely", "likely()", likely),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hamkit.kernel.csource import Found, Tree
 from hamkit.kernel.probing import Probe, Seen, Unknown, need
 
@@ -77,6 +79,26 @@ def pfn_macros(tree: Tree) -> Seen:
     return Seen(False, PAGE_H)
 
 
+def pfn_valid(tree: Tree) -> Seen:
+    """Whether frame numbers are held against max_mapnr."""
+    found = tree.source(PAGE_H).macro("pfn_valid")
+    if found and re.sub(r"\s+", "", found.text) != "(pfn)((pfn)<max_mapnr)":
+        raise Unknown(f"{PAGE_H}:{found.line}: pfn_valid reads {found.text!r}")
+    return Seen.whether(found, PAGE_H)
+
+
+def compound_page(tree: Tree) -> Seen:
+    """Whether pages of a higher order are freed as one compound page only."""
+    found = tree.source(PAGE_ALLOC).function("destroy_compound_page")
+    return Seen.whether(found, PAGE_ALLOC)
+
+
+def free_sets_age(tree: Tree) -> Seen:
+    """Whether a page gets its age when it is freed."""
+    found = need(tree.source(PAGE_ALLOC).function("__free_pages_ok"), PAGE_ALLOC, "__free_pages_ok()")
+    return Seen.at(found.has(r"\bpage->age\s*=\s*PAGE_AGE_START\b"), found)
+
+
 def bad_range(tree: Tree) -> Seen:
     """Whether BAD_RANGE is a macro or a function."""
     source = tree.source(PAGE_ALLOC)
@@ -99,5 +121,8 @@ PROBES = (
     Probe("page_virtual", "page->virtual", page_virtual),
     Probe("pte_chain", "page->pte_chain", pte_chain),
     Probe("pfn_macros", "pfn_to_page, page_to_pfn", pfn_macros),
+    Probe("pfn_valid", "pfn_valid tests", pfn_valid),
+    Probe("compound_page", "compound pages", compound_page),
+    Probe("free_sets_age", "a freed page gets its age", free_sets_age),
     Probe("bad_range", "BAD_RANGE", bad_range),
 )

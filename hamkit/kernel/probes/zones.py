@@ -137,6 +137,19 @@ def balance_initdata(tree: Tree) -> Seen:
     return Seen.at("__initdata" in found.text, found)
 
 
+def balance_variants(tree: Tree) -> Seen:
+    """How many definitions of these tables there are, for different configurations."""
+    found = tree.source(PAGE_ALLOC).all(r"\bzone_balance_ratio\s*\[[^]]*\][^;]*=\s*\{")
+    first = need(found[0] if found else None, PAGE_ALLOC, "zone_balance_ratio")
+    return Seen.at(len(found), first)
+
+
+def extra_free(tree: Tree) -> Seen:
+    """Whether a zone keeps memory free by the size of its node too."""
+    found = tree.source(PAGE_ALLOC).search(r"\bzone_extrafree_ratio\s*\[[^]]*\][^;]*=\s*\{")
+    return Seen.whether(found, PAGE_ALLOC)
+
+
 def pgdat_insertion(tree: Tree) -> Seen:
     found = need(tree.source(BOOTMEM).function("init_bootmem_core"), BOOTMEM, "init_bootmem_core()")
     if found.has(r"node_next\s*=\s*pgdat_list\s*;\s*pgdat_list\s*="):
@@ -171,6 +184,8 @@ PROBES = (
     Probe("max_nr_nodes", "MAX_NR_NODES", max_nr_nodes),
     Probe("core_static", f"{CORE} static", core_static),
     Probe("balance_initdata", "zone_balance_* __initdata", balance_initdata),
+    Probe("balance_variants", "definitions of zone_balance_*", balance_variants),
+    Probe("extra_free", "zone_extrafree_*", extra_free),
     Probe("pgdat_insertion", "boot puts a node in pgdat_list", pgdat_insertion),
     Probe("zone_wired", "zone_wired", zone_wired),
 )

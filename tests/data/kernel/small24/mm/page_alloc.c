@@ -5,6 +5,10 @@ static int zone_balance_ratio[3] __initdata = { 128, 128, 128, };
 
 #define BAD_RANGE(zone, x) ((zone) != (x)->zone)
 
+static void __free_pages_ok(struct page *page, unsigned int order)
+{
+}
+
 struct page *_alloc_pages(unsigned int gfp_mask, unsigned int order)
 {
 	return __alloc_pages(gfp_mask, order, 0);

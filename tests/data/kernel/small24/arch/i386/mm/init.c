@@ -5,3 +5,8 @@ void mem_init(void)
 {
 	totalram_pages = 0;
 }
+
+void show_mem(void)
+{
+	int i = max_mapnr;
+}
