@@ -15,16 +15,28 @@ from hamkit import scenarios, specs
 from hamkit.build.engine import Engine
 from hamkit.build.image import Image, ImageRequest, make_image, plan_image
 from hamkit.build.rpms import BuildRequest, Rpms, build_rpms, cached_rpms, installed_files
-from hamkit.build.srpm import Rendered, Srpm, SrpmRequest, build_srpm, cached_srpm, epoch, render_srpm
+from hamkit.build.srpm import (
+    Rendered,
+    Srpm,
+    SrpmRequest,
+    build_srpm,
+    cached_srpm,
+    epoch,
+    render_kernel_patch,
+    render_srpm,
+)
 from hamkit.course import Course, Planned
 from hamkit.errors import Failure, HamkitError, MissingNeed
 from hamkit.files import sha256_file, write_whole
+from hamkit.kernel.source import KernelSource
 from hamkit.model.scenario import Scenario
 from hamkit.progress import Progress
 from hamkit.prove.boot import BootRequest, BootResult, boot
 from hamkit.prove.compare import compare
 from hamkit.prove.comparison import Comparison
 from hamkit.prove.rpm import CheckRequest, CheckResult, check
+from hamkit.render.kernelpatch import check_line
+from hamkit.render.series import cached_series
 from hamkit.specs import Spec
 from hamkit.stage import StageResult, Stopwatch, Verdict
 
@@ -163,6 +175,25 @@ class Pipeline(Course):
             Planned("boot", f"boot in QEMU, scenario {self.request.scenario.name}", False),
             Planned("prove", "hold every step against the model", False),
         )
+
+
+@dataclass
+class PatchPipeline(Pipeline):
+    """The same for the package of kernel patches, as far as its source RPM and the check of that.
+
+    ``source`` is the tree that the series is rendered for, ``reserve_mb`` the window's default size, MiB.
+    """
+
+    source: KernelSource = field(kw_only=True)
+    reserve_mb: int = field(default=128, kw_only=True)
+
+    @cached_property
+    def rendered(self) -> Rendered:
+        with self.stage("patch"):
+            check_line(self.request.spec)
+            series = cached_series(self.source, self.reserve_mb, self.progress, self.request.renew)
+            made = render_kernel_patch(self.request.spec, series)
+        return self.ended(made, series.stage)
 
 
 def every_image(progress: Progress, renew: bool = False) -> list[StageResult]:

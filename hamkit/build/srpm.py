@@ -14,8 +14,11 @@ from hamkit.build.sources import archive
 from hamkit.errors import Failure
 from hamkit.files import cache_root, folder_whole, project_root, sha256_text, write_whole
 from hamkit.progress import Progress
+from hamkit.render import kernelpatch
 from hamkit.render.changelog import released
+from hamkit.render.kernelpatch import kernel_patch_files
 from hamkit.render.rpmspec import MAIN, rpm_specs
+from hamkit.render.series import SeriesResult
 from hamkit.specs import Spec
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
@@ -70,6 +73,12 @@ def render_srpm(spec: Spec) -> Rendered:
     files = {name: text.encode() for name, text in rpm_specs(spec, entries).items()}
     files[f"{top}.tar.gz"] = archive(root / "ham-src", top, when, extra)
     return Rendered(spec, MAIN, files, when)
+
+
+def render_kernel_patch(spec: Spec, series: SeriesResult) -> Rendered:
+    """The package of kernel patches for the tree that the series was rendered for."""
+    entries = released(project_root() / "CHANGELOG.md", __version__)
+    return Rendered(spec, kernelpatch.MAIN, kernel_patch_files(spec, series, entries), entries[0].epoch)
 
 
 def cached_srpm(rendered: Rendered, image_digest: str) -> Path | None:

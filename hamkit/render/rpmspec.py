@@ -12,7 +12,7 @@ from hamkit.specs import Spec
 
 PACKAGER = "hamkit"
 MAIN = "ham.spec"
-AKMOD = "ham-kmod.spec"
+AKMOD = "ham-kmod.spec.in"  # not .spec: a source RPM has one spec file
 
 
 def flavour_macro(flavour: str) -> str:

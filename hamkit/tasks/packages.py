@@ -9,12 +9,16 @@ from invoke import Context, task
 from hamkit import show, specs
 from hamkit.build import lastjob
 from hamkit.build.engine import Engine
+from hamkit.errors import UserError
 from hamkit.files import write_whole
-from hamkit.pipeline import Pipeline, deliver, every_image
+from hamkit.kernel.source import open_source
+from hamkit.pipeline import PatchPipeline, Pipeline, deliver, every_image
 from hamkit.progress import Reporter
 from hamkit.prove import rpm
+from hamkit.render.kernelpatch import check_line
 from hamkit.stage import Verdict
 from hamkit.tasks.common import (
+    TREE,
     given,
     help_for,
     leave,
@@ -25,6 +29,8 @@ from hamkit.tasks.common import (
     spec_of,
     told,
 )
+
+PACKAGES = ("ham", "kernel-patch")
 
 
 @task(name="specs", help={"distro": "show one, whole"} | help_for("json"))
@@ -96,18 +102,37 @@ def image(
         return show_stages(pipeline, json, image=made.digest, base=made.base, kernels=made.kernels)
 
 
-@task(help=help_for("distro", "out", "json", "dry_run", "renew"))
+@task(
+    help={
+        "package": "ham (the module, the programs), or kernel-patch (the series for --tree)",
+        "tree": f"with kernel-patch: {TREE}",
+        "reserve_mb": "with kernel-patch: kernel address space for struct pages, MiB",
+    }
+    | help_for("distro", "out", "json", "dry_run", "renew")
+)
 def srpm(
     _: Context,
     distro: str = "",
+    package: str = "ham",
+    tree: str = "",
+    reserve_mb: int = 128,
     out: str = "",
     json: bool = False,
     dry_run: bool = False,
     renew: bool = False,
 ) -> None:
-    """The HAM source RPM in a distribution's dialect, built by its own rpmbuild."""
+    """The HAM source RPM in a distribution's dialect, or that of the kernel patches."""
     with told(json):
-        pipeline = Pipeline(request_for(distro, renew=renew), Reporter())
+        request = request_for(distro, renew=renew)
+        if package not in PACKAGES:
+            raise UserError(f"there is no package {package!r}", f"one of: {', '.join(PACKAGES)}")
+        if tree and package != "kernel-patch":
+            raise UserError("--tree is for --package kernel-patch", "the source RPM of ham fits every kernel")
+        pipeline = Pipeline(request, Reporter())
+        if package == "kernel-patch":
+            check_line(request.spec)
+            source = open_source(given("tree", tree, "linux-2.4.2"))
+            pipeline = PatchPipeline(request, Reporter(), source=source, reserve_mb=reserve_mb)
         if dry_run:
             return show_plan(pipeline, "srpm", json)
         with pipeline.locked():
