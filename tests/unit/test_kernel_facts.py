@@ -241,6 +241,19 @@ def test_zones_that_count_the_pages_of_their_class(tree: Path, there: bool) -> N
     assert probe(tree)["class_counters"] is there
 
 
+@pytest.mark.parametrize(
+    ("body", "there", "needs"),
+    [(None, False, False), ("fill();", True, False), ("if (!i.totalhigh) return 0;", True, True)],
+)
+def test_who_gets_bounce_pages(tree: Path, body: str | None, there: bool, needs: bool) -> None:
+    if body is not None:
+        (tree / "mm" / "highmem.c").write_text(
+            f"static __init int init_emergency_pool(void)\n{{\n\t{body}\n}}\n"
+        )
+    facts = probe(tree)
+    assert (facts["emergency_pool"], facts["emergency_pool_highmem"]) == (there, needs)
+
+
 def test_a_fact_that_was_not_found_cannot_be_used(edit: Edit, tree: Path) -> None:
     edit("include/asm-i386/page.h", "VALID_PAGE", "VALID")
     with pytest.raises(UserError, match="does not tell valid_page"):
