@@ -267,6 +267,14 @@ def test_caveats(edit: Edit, tree: Path) -> None:
     assert [word for word in ("HIGHMEM4G", "CONFIG_HIGHPTE") if not any(word in c for c in caveats)] == []
 
 
+def test_an_option_that_walks_over_holes_is_a_caveat(tree: Path) -> None:
+    (tree / "kernel" / "suspend.c").write_text(
+        "void f(void)\n{\n\tfor (i = 0; i < max_mapnr; i++)\n\t\t;\n}\n"
+    )
+    (caveat,) = probe(tree).caveats
+    assert "CONFIG_SOFTWARE_SUSPEND" in caveat
+
+
 def test_table_and_json_show_every_fact() -> None:
     facts = probe(SMALL)
     rows = facts.rows()

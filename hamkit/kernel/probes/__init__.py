@@ -20,7 +20,7 @@ def _mixed_zone(facts: Mapping[str, Value]) -> str:
 
 def _split_4g(facts: Mapping[str, Value]) -> str:
     if facts.get("split_4g"):
-        return "keep CONFIG_X86_4G off: HAM's window assumes that user and kernel share page tables"
+        return "CONFIG_X86_4G and hot-add exclude each other: user and kernel share the page tables of its window"
     return ""
 
 
@@ -39,5 +39,10 @@ def _highpte(facts: Mapping[str, Value]) -> str:
     return ""
 
 
+def _map_walks(facts: Mapping[str, Value]) -> str:
+    option = facts.get("map_walks")
+    return f"keep {option} off: it walks all of mem_map, where added memory leaves holes" if option else ""
+
+
 REASONS: tuple[Check, ...] = (_mixed_zone,)
-CAVEATS: tuple[Check, ...] = (_pae_loses_data, _highpte, _split_4g)
+CAVEATS: tuple[Check, ...] = (_pae_loses_data, _highpte, _split_4g, _map_walks)

@@ -11,6 +11,10 @@ MM = "include/linux/mm.h"
 PAGE_ALLOC = "mm/page_alloc.c"
 MMZONE = "include/linux/mmzone.h"
 PAGE_H = "include/asm-i386/page.h"
+WALKERS = (
+    ("kernel/suspend.c", "CONFIG_SOFTWARE_SUSPEND"),
+    ("fs/proc/proc_misc.c", "CONFIG_MEMORY_ACCOUNTING"),
+)
 
 
 def struct_page(tree: Tree) -> Found:
@@ -99,6 +103,15 @@ def free_sets_age(tree: Tree) -> Seen:
     return Seen.at(found.has(r"\bpage->age\s*=\s*PAGE_AGE_START\b"), found)
 
 
+def map_walks(tree: Tree) -> Seen:
+    """Options that make the kernel walk all of mem_map, holes too; empty where there are none."""
+    for name, option in WALKERS:
+        found = tree.source(name).search(r"<\s*(?:max_mapnr|num_physpages)\b|\+\s*num_physpages\s*;")
+        if found:
+            return Seen.at(option, found)
+    return Seen("", WALKERS[0][0])
+
+
 def bad_range(tree: Tree) -> Seen:
     """Whether BAD_RANGE is a macro or a function."""
     source = tree.source(PAGE_ALLOC)
@@ -124,5 +137,6 @@ PROBES = (
     Probe("pfn_valid", "pfn_valid tests", pfn_valid),
     Probe("compound_page", "compound pages", compound_page),
     Probe("free_sets_age", "a freed page gets its age", free_sets_age),
+    Probe("map_walks", "options that walk all of mem_map", map_walks),
     Probe("bad_range", "BAD_RANGE", bad_range),
 )
