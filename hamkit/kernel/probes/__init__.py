@@ -20,7 +20,7 @@ def _mixed_zone(facts: Mapping[str, Value]) -> str:
 
 def _split_4g(facts: Mapping[str, Value]) -> str:
     if facts.get("split_4g"):
-        return "CONFIG_X86_4G and hot-add exclude each other: user and kernel share the page tables of its window"
+        return "CONFIG_X86_4G is not for hot-add: user and kernel must share its page tables"
     return ""
 
 
