@@ -32,6 +32,7 @@ MADE = (
     "include/linux/modversions.h",
     "include/linux/version.h",
 )
+HEADERS = ("asm-i386", "asm-generic", "asm-x86_64")  # late trees' asm-i386 has one of x86_64
 EPOCH = 1003881600  # the day of 2.4.13: the moment that every kernel says it was built at
 
 
@@ -59,7 +60,7 @@ def _wanted(root: Path) -> Iterator[Path]:
             yield path / "i386"
         elif path.name == "include":
             for below in sorted(path.iterdir()):
-                if not below.name.startswith("asm-") or below.name in ("asm-i386", "asm-generic"):
+                if not below.name.startswith("asm-") or below.name in HEADERS:
                     yield below
         elif path.name == "Documentation":
             yield from path.glob("Configure.help")  # which a series changes
