@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hamkit import LABEL, specs
-from hamkit.build.engine import Engine
+from hamkit.build.engine import Engine, EngineErrors
 from hamkit.errors import Failure, MissingNeed, UserError
 from hamkit.files import scratch_folder, sha256_file
 from hamkit.progress import Progress
@@ -82,9 +82,14 @@ def take_userland(spec: Spec, tar: Path, engine: Engine) -> Base:
     labels = {LABEL: "base", f"{LABEL}.origin": origin}
     try:
         digest = engine.import_rootfs(tar, _name(spec, "userland"), labels)
-    except Failure as bad:
-        raise UserError(f"{tar} is no root file system: {bad.message}", "give it as a tar file") from bad
+    except EngineErrors as bad:
+        raise UserError(f"{tar} is no root file system: {bad}", "give it as a tar file") from bad
     return Base(digest, origin, "userland")
+
+
+def forget_userland(spec: Spec, engine: Engine) -> None:
+    """The distribution's base is what it was before one of the user's was taken."""
+    engine.remove_images([_name(spec, "userland")])
 
 
 def _bootstrap(spec: Spec, suite: str, engine: Engine, epoch: int, log: Path) -> Base:

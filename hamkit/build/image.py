@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hamkit.build.base import Base, find_base, make_base, style_of, take_userland
+from hamkit.build.base import Base, find_base, forget_userland, make_base, style_of, take_userland
 from hamkit.build.engine import Engine, Job
-from hamkit.errors import MissingNeed, UserError
+from hamkit.errors import Failure, MissingNeed, UserError
 from hamkit.files import cache_root, folder_whole, sha256_text, write_whole
 from hamkit.progress import Progress
 from hamkit.render.dockerfile import KIT, dockerfile
@@ -91,8 +91,13 @@ def make_image(request: ImageRequest, engine: Engine, progress: Progress) -> Ima
     digest = None if request.renew else engine.image_id(name)
     cached = digest is not None
     if digest is None:
-        with progress.step(f"build image {name}") as step:
-            digest = engine.build(recipe, name, request.log, step.note)
+        try:
+            with progress.step(f"build image {name}") as step:
+                digest = engine.build(recipe, name, request.log, step.note)
+        except Failure:
+            if request.userland:
+                forget_userland(spec, engine)
+            raise
     folder = _take_out(spec, engine, digest, request.log, progress)
     kernels = dict(line.split() for line in (folder / "kernels").read_text().splitlines())
     stage = StageResult(

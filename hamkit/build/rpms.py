@@ -17,7 +17,8 @@ from hamkit.render.rpmspec import flavour_macro
 from hamkit.rpmfiles import extract_rpm
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
-WARNING = re.compile(r"^(?!make: ).*\bwarning: ", re.IGNORECASE)
+WARNING = re.compile(r"^(?!make: |(?-i:warning: )).*\bwarning: ", re.IGNORECASE)  # rpm's own stand first
+FOR_A_KERNEL = {"headers", "kmod", "kmp"}  # conventions whose packages hold modules for the image's kernels
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,12 @@ def cached_rpms(srpm_sha256: str, image: Image, testing: bool) -> tuple[Path, ..
 def build_rpms(request: BuildRequest, engine: Engine, progress: Progress) -> Rpms:
     """Run ``rpmbuild --rebuild`` in the image, without network; the results lie in the cache.
 
-    Warnings of the compiler fail the stage. Raises Failure with the last lines of rpmbuild.
+    Warnings of the compiler fail the stage. Raises Failure with the last lines of rpmbuild, MissingNeed
+    where the packages are for one kernel and the image holds none.
     """
     watch, image = Stopwatch(), request.image
+    if set(image.spec.kernel.conventions) & FOR_A_KERNEL:
+        image.release(None)
     digest = sha256_file(request.srpm.path)
     paths = () if request.renew else cached_rpms(digest, image, request.testing)
     cached = bool(paths)
@@ -71,7 +75,7 @@ def build_rpms(request: BuildRequest, engine: Engine, progress: Progress) -> Rpm
         "build",
         Verdict.PASS,
         watch.seconds,
-        f"{len(paths)} RPMs for {', '.join(image.kernels.values())}",
+        f"{len(paths)} RPMs for {', '.join(image.kernels.values()) or 'no kernel: without modules'}",
         inputs={"srpm": f"sha256:{digest}", "image": image.digest},
         outputs=tuple(Artifact.of(p) for p in paths),
         cached=cached,
