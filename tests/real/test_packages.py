@@ -322,8 +322,7 @@ def test_patches_suit_their_distribution(patches: PatchPipeline) -> None:
 
 def test_a_tree_that_cannot_be_patched_makes_no_package(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text("VERSION = 2\nPATCHLEVEL = 4\nSUBLEVEL = 99\nEXTRAVERSION =\n")
+    request = Request(KNOWN["rh71"], scenarios.load())
+    made = PatchPipeline(request, Quiet(), source=open_source(str(tmp_path)))
     with pytest.raises(UserError):
-        made = PatchPipeline(
-            Request(KNOWN["rh71"], scenarios.load()), Quiet(), source=open_source(str(tmp_path))
-        )
         made.rendered  # noqa: B018
