@@ -190,21 +190,29 @@ def scenarios_folder() -> Path:
     return project_root() / "specs" / "scenarios"
 
 
-def default_scenario() -> Path:
+def default_scenario(line: Line = Line.MAINLINE, highmem: Highmem = Highmem.G64) -> Path:
     """The scenario that a run takes when it is given none."""
-    return scenarios_folder() / "default.toml"
+    below = Highmem.G64 is not highmem
+    name = "default" if line is Line.MAINLINE else "regions-24-4g" if below else "regions-24"
+    return scenarios_folder() / f"{name}.toml"
 
 
-def load(path: Path | None = None) -> Scenario:
-    """Read a scenario; the default one without ``path``. Raises UserError naming every mistake."""
-    path = path or default_scenario()
+def load(path: Path | None = None, line: Line | None = None) -> Scenario:
+    """Read a scenario; the default one without ``path``. Raises UserError naming every mistake, or when it
+    is not for the ``line`` of kernels."""
+    path = path or default_scenario(line or Line.MAINLINE)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as bad:
         raise UserError(f"there is no scenario {path}", f"see {default_scenario()} for one") from bad
     except (OSError, UnicodeDecodeError) as bad:
         raise UserError(f"cannot read the scenario {path}: {bad}", "give a TOML file in UTF-8") from bad
-    return parse(text, path.name)
+    scenario = parse(text, path.name)
+    if line and line not in scenario.lines:
+        known = " and ".join(scenario.lines)
+        hint = 'say line = "both" in it if its ranges suit both, or give another one'
+        raise UserError(f"{path.name} is a scenario for {known} kernels, not for {line}", hint)
+    return scenario
 
 
 def parse(text: str, name: str = "scenario") -> Scenario:

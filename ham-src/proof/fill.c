@@ -20,7 +20,7 @@
 
 #include "fill.h"
 
-#define PAGE		4096UL
+#define PAGE		FILL_PAGE
 #define WORDS		(PAGE / sizeof(uint64_t))
 /* One word a cache line: what loses or mixes up memory does so by lines */
 #define LINE		(64 / sizeof(uint64_t))
@@ -87,12 +87,21 @@ static uint64_t *map_pages(uint64_t pages)
 	return (uint64_t *)(((uintptr_t)place + HUGE - 1) & ~(HUGE - 1));
 }
 
-static uint64_t count_bad(const uint64_t *words, const struct part *part)
+void fill_pages(void *place, uint64_t first, uint64_t pages)
 {
+	uint64_t *words = place, i;
+
+	for (i = 0; i < pages; i++)
+		fill_page(words + i * WORDS, first + i);
+}
+
+uint64_t count_bad_pages(const void *place, uint64_t first, uint64_t pages)
+{
+	const uint64_t *words = place;
 	uint64_t bad = 0, i;
 
-	for (i = 0; i < part->pages; i++)
-		bad += !page_is_good(words + i * WORDS, part->first_page + i);
+	for (i = 0; i < pages; i++)
+		bad += !page_is_good(words + i * WORDS, first + i);
 	return bad;
 }
 
@@ -100,19 +109,18 @@ static uint64_t count_bad(const uint64_t *words, const struct part *part)
 static int work(const struct part *part, int answers, int go)
 {
 	uint64_t *words = map_pages(part->pages);
-	uint64_t bad = 0, i;
+	uint64_t bad = 0;
 	char none;
 
 	if (!words)
 		return FILL_NO_MEMORY;
 	volunteer();
-	for (i = 0; i < part->pages; i++)
-		fill_page(words + i * WORDS, part->first_page + i);
+	fill_pages(words, part->first_page, part->pages);
 	if (write(answers, &bad, sizeof(bad)) != sizeof(bad))
 		return FILL_BAD;
 	while (read(go, &none, 1) < 0 && errno == EINTR)
 		;
-	bad = count_bad(words, part);
+	bad = count_bad_pages(words, part->first_page, part->pages);
 	if (write(answers, &bad, sizeof(bad)) != sizeof(bad))
 		return FILL_BAD;
 	return FILL_GOOD;

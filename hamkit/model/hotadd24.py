@@ -71,7 +71,14 @@ class Linux24:
 
     @property
     def address_end(self) -> int:
-        return self.kernel.address_end
+        """Up to here memory is known or can be added: HAM asks the kernel for it."""
+        return max(self._reach, self.booted.max_pfn * PAGE)
+
+    @property
+    def _reach(self) -> int:
+        """Where the window's reach ends, or what a page table entry can hold."""
+        window = self.facts.window
+        return min(window.reach, self.kernel.address_end) if window else 0
 
     @property
     def counters(self) -> Globals:
@@ -131,7 +138,7 @@ class Linux24:
         """OK, or the first reason of the table that speaks against this missing piece."""
         if not piece.aligned(self.unit):
             return Errno.EINVAL
-        if self.facts.window is None or piece.end > min(self.facts.window.reach, self.address_end):
+        if piece.end > self._reach:
             return Errno.E2BIG
         if attr is Attribute.RO:
             return Errno.EROFS

@@ -17,6 +17,7 @@ from hamkit.model.scenario import Scenario, UseStep
 from hamkit.progress import Progress, Step
 from hamkit.prove import guest
 from hamkit.prove.console import HOST, ConsoleVerdict, Judge, Limits, Splitter
+from hamkit.prove.globals24 import NOTHING, Seen
 from hamkit.prove.qemu import Machine, Session, Startable, session
 from hamkit.run import paste
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
@@ -60,8 +61,8 @@ class BootRequest:
 class BootResult:
     """What came of it. ``report`` is the guest's report with plain newlines, perhaps cut short.
 
-    ``timeline``: seconds from the start of QEMU at which each state was first seen. ``counters``: what was
-    read of the guest's memory from outside, by step, where that is done.
+    ``timeline``: seconds from the start of QEMU at which each state was first seen. ``seen``: what was read
+    of the guest's memory from outside, where that is done.
     """
 
     stage: StageResult
@@ -70,7 +71,7 @@ class BootResult:
     report: str
     argv: tuple[str, ...]
     timeline: Mapping[str, float]
-    counters: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    seen: Seen = NOTHING
 
 
 def boot(request: BootRequest, progress: Progress) -> BootResult:
@@ -100,7 +101,7 @@ def boot_result(
     run: Run,
     watch: Stopwatch,
     inputs: Mapping[str, str],
-    counters: Mapping[int, Mapping[str, int]] | None = None,
+    seen: Seen = NOTHING,
 ) -> BootResult:
     """What became of a run that ended: the verdict, and its evidence."""
     console = run.judge.verdict()
@@ -120,10 +121,10 @@ def boot_result(
             "lines": list(console.lines),
             "timeline": run.timeline,
             "argv": list(run.argv),
-            **({"counters": counters} if counters else {}),
+            **(seen.facts() if seen.counters else {}),
         },
     )
-    return BootResult(stage, console, machine.console, report, run.argv, run.timeline, counters or {})
+    return BootResult(stage, console, machine.console, report, run.argv, run.timeline, seen)
 
 
 def describe_machine(request: BootRequest) -> Machine:

@@ -49,11 +49,11 @@ class Disc:
 class DiscMachine:
     """A PC that boots from a CD. ``memory`` in bytes; ``console`` and ``report`` get the serial ports, raw.
 
-    Under control (see ``argv``) the second port is also the socket ``report`` beside the control socket, so
-    that the host can answer the guest.
+    Under control (see ``argv``) the second port is the socket ``report`` beside the control socket instead,
+    so that the host can answer the guest.
 
-    ``slots`` and ``largest`` (bytes) leave room for memory plugged in while it runs; ``extra`` are more
-    arguments for QEMU.
+    ``slots`` and ``largest`` (bytes) leave room for memory plugged in while it runs; at most ``low_memory``
+    bytes of RAM lie below 4 GiB, 0: as the board has it; ``extra`` are more arguments for QEMU.
     """
 
     iso: Path
@@ -63,17 +63,19 @@ class DiscMachine:
     cpus: int = 1
     slots: int = 0
     largest: int = 0
+    low_memory: int = 0
     model: str = DEFAULT_MODEL
     extra: tuple[str, ...] = ()
 
     def argv(self, control: Path | None = None) -> tuple[str, ...]:
         """QEMU's argument vector, with its QMP server at the socket ``control``, if given."""
         threads = "multi" if self.cpus > 1 else "single"
+        split = f",max-ram-below-4g={self.low_memory}" if self.low_memory else ""
         room = f",slots={self.slots},maxmem={self.largest // 1024}k" if self.slots else ""
         return (
             PROGRAM,
             *("-no-user-config", "-nodefaults", "-no-reboot"),
-            *("-machine", "pc,graphics=off", "-accel", f"tcg,thread={threads}"),
+            *("-machine", f"pc,graphics=off{split}", "-accel", f"tcg,thread={threads}"),
             *("-cpu", self.model, "-m", f"{self.memory // 1024}k{room}"),
             # without ACPI a kernel finds sockets only, not cores
             *("-smp", f"{self.cpus},sockets={self.cpus},cores=1,threads=1"),
@@ -89,7 +91,7 @@ class DiscMachine:
         if control is None:
             return f"file,id=report,path={_quoted(self.report)}"
         place = _quoted(report_socket(control))
-        return f"socket,id=report,path={place},server=on,wait=off,logfile={_quoted(self.report)}"
+        return f"socket,id=report,path={place},server=on,wait=off"
 
 
 def report_socket(control: Path) -> Path:

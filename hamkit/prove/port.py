@@ -16,9 +16,11 @@ CHUNK = 1 << 16
 
 
 class Port:
-    """A connection to the port. The guest's words go to QEMU's log as well; here only pauses are heard."""
+    """A connection to the port, which writes what it hears to ``log``. QEMU's own log of a socket has bytes
+    twice where the socket was full for a moment."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, log: Path) -> None:
+        self._log = log.open("wb", buffering=0)
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(os.fspath(path))
         self._socket.setblocking(False)
@@ -31,7 +33,9 @@ class Port:
     def __exit__(
         self, kind: type[BaseException] | None, bad: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._lines()  # what came since the last look
         self._socket.close()
+        self._log.close()
 
     @property
     def files(self) -> tuple[int, ...]:
@@ -54,6 +58,9 @@ class Port:
                 chunk = self._socket.recv(CHUNK)
             except BlockingIOError:
                 break
+            except ConnectionResetError:
+                chunk = b""
+            self._log.write(chunk)
             self._open = bool(chunk)
             lines += self._splitter.feed(chunk)
         return lines

@@ -13,12 +13,14 @@ from hamkit.errors import UserError
 from hamkit.files import write_whole
 from hamkit.kernel.source import open_source
 from hamkit.pipeline import PatchPipeline, Pipeline, deliver, every_image
+from hamkit.pipeline24 import TreePipeline
 from hamkit.progress import Reporter
 from hamkit.prove import rpm
 from hamkit.render.kernelpatch import check_line
 from hamkit.stage import Verdict
 from hamkit.tasks.common import (
     TREE,
+    either_of,
     given,
     help_for,
     leave,
@@ -28,6 +30,7 @@ from hamkit.tasks.common import (
     show_stages,
     spec_of,
     told,
+    tree_request,
 )
 
 PACKAGES = ("ham", "kernel-patch")
@@ -157,10 +160,19 @@ def check(_: Context, srpm: str = "", distro: str = "", sarif: str = "", json: b
             raise leave(show.exit_code(result.stage.verdict))
 
 
-@task(help=help_for("distro", "out", "testing", "json", "dry_run", "renew", "keep"))
+@task(
+    help=help_for("distro", "tree", "flavour", "highmem", "toolchain", "reserve_mb", "modversions")
+    | help_for("out", "testing", "json", "dry_run", "renew", "keep")
+)
 def build(
     _: Context,
     distro: str = "",
+    tree: str = "",
+    flavour: str = "",
+    highmem: str = "",
+    toolchain: str = "",
+    reserve_mb: int = 0,
+    modversions: bool = False,
     out: str = "",
     testing: bool = False,
     json: bool = False,
@@ -168,8 +180,17 @@ def build(
     renew: bool = False,
     keep: bool = False,
 ) -> None:
-    """The source RPM rebuilt in the image: modules for each flavour, hamctl, proof programs."""
+    """The source RPM rebuilt in its image; with --tree a patched 2.4 kernel and HAM's modules for it."""
     with told(json):
+        either_of(distro, tree)
+        if tree:
+            kernel = (flavour, highmem, toolchain, reserve_mb, modversions)
+            trees = TreePipeline(tree_request(tree, None, *kernel, testing, renew, keep), Reporter())
+            if dry_run:
+                return show_plan(trees, "programs", json)
+            with trees.locked():
+                made = deliver(trees.artifacts, out_folder(out, trees.subject))
+            return show_stages(trees, json, files=made)
         pipeline = Pipeline(request_for(distro, testing=testing, renew=renew, keep=keep), Reporter())
         if dry_run:
             return show_plan(pipeline, "build", json)

@@ -9,46 +9,63 @@ from hamkit import scenarios, show
 from hamkit.errors import UserError
 from hamkit.model import expectation
 from hamkit.pipeline import Pipeline
+from hamkit.pipeline24 import TreePipeline
 from hamkit.progress import Reporter
 from hamkit.prove import bench as benching
 from hamkit.prove.console import judge as judge_log
 from hamkit.stage import Verdict
-from hamkit.tasks.common import given, help_for, leave, request_for, show_plan, show_stages, told
+from hamkit.tasks.common import (
+    either_of,
+    given,
+    help_for,
+    leave,
+    request_for,
+    show_plan,
+    show_stages,
+    told,
+    tree_request,
+)
 
 
-@task(help=help_for("distro", "flavour", "scenario", "testing", "json", "dry_run", "renew", "keep"))
+@task(
+    help=help_for(
+        "distro", "tree", "flavour", "highmem", "scenario", "toolchain", "reserve_mb", "modversions"
+    )
+    | help_for("testing", "json", "dry_run", "renew", "keep")
+)
 def boot(
     _: Context,
     distro: str = "",
+    tree: str = "",
     flavour: str = "",
+    highmem: str = "",
     scenario: str = "",
+    toolchain: str = "",
+    reserve_mb: int = 0,
+    modversions: bool = False,
     testing: bool = False,
     json: bool = False,
     dry_run: bool = False,
     renew: bool = False,
     keep: bool = False,
 ) -> None:
-    """Boot the distribution's kernel in QEMU, hot-add memory, compare with the model."""
+    """Boot a distribution's kernel or a patched 2.4 tree in QEMU, hot-add memory, compare with the model."""
     with told(json):
-        request = request_for(distro, flavour or None, scenario or None, testing, renew, keep)
-        pipeline = Pipeline(request, Reporter())
+        either_of(distro, tree)
+        pipeline: Pipeline | TreePipeline
+        if tree:
+            kernel = (flavour, highmem, toolchain, reserve_mb, modversions)
+            pipeline = TreePipeline(tree_request(tree, scenario, *kernel, testing, renew, keep), Reporter())
+        else:
+            request = request_for(distro, flavour or None, scenario or None, testing, renew, keep)
+            pipeline = Pipeline(request, Reporter())
         if dry_run:
             return show_plan(pipeline, "prove", json)
         with pipeline.locked():
             booted = pipeline.booted
             compared = pipeline.proved if booted.stage.verdict is Verdict.PASS else None
         if compared and not json:
-            rows = [
-                (s.step, s.label, s.result, s.mem_total_kib, s.expected_total_kib) for s in compared.steps
-            ]
-            show.table("steps", ("step", "action", "result", "MemTotal KiB", "model KiB"), rows)
-            wrong = [
-                (c.step, c.title, c.seen, c.expected)
-                for c in compared.checks
-                if c.verdict is not Verdict.PASS
-            ]
-            if wrong:
-                show.table("disagreements", ("step", "value", "seen", "model"), wrong)
+            show.run(compared)
         print(f"logs: {pipeline.logs}", file=sys.stderr)
         return show_stages(pipeline, json, comparison=compared)
 

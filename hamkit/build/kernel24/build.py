@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from typing import Literal
 from filelock import FileLock
 
 from hamkit.build.kernel24.apply import apply_series
+from hamkit.build.kernel24.layout import OBJECT, layout_source, read_layout
 from hamkit.build.kernel24.toolchain import Toolchain, refused_flags
 from hamkit.build.kernel24.workspace import (
     PREFIX,
@@ -27,6 +29,7 @@ from hamkit.errors import Failure, UserError
 from hamkit.files import cache_root, folder_whole, scratch_folder, sha256_file, sha256_text, write_whole
 from hamkit.kernel.config import Config, Difference, known_options, misfits, parse
 from hamkit.kernel.csource import ENCODING
+from hamkit.kernel.facts import probe
 from hamkit.kernel.source import KernelSource
 from hamkit.progress import Progress, Step
 from hamkit.render.environment import render
@@ -34,7 +37,7 @@ from hamkit.render.series import SeriesResult
 from hamkit.run import run
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
-LAYOUT = "4"  # of a build's folder in the cache
+LAYOUT = "5"  # of a build's folder in the cache
 BASE = "config24/base.config.j2"
 # What is left of a built tree, so that its makefiles compile modules outside it.
 MODULE_TREE = ("Makefile", "Rules.make", ".config", "arch/i386/Makefile", "include", "scripts")
@@ -128,6 +131,12 @@ class Kernel:
         return self.tree / "include"
 
     @property
+    def layout(self) -> dict[str, int]:
+        """Sizes and offsets in bytes: ``page`` of struct page, ``zone_free`` within a zone, and so on."""
+        found: dict[str, int] = json.loads((self.folder / "layout.json").read_text(encoding="utf-8"))
+        return found
+
+    @property
     def release(self) -> str:
         """What the kernel calls itself."""
         text = (self.include / "linux" / "version.h").read_text(encoding=ENCODING)
@@ -196,7 +205,13 @@ class Building:
             self._make("modules", self._jobs())
             install = [f"INSTALL_MOD_PATH={self._tree}/ham-modules", "DEPMOD=/bin/true"]
             self._make("modules_install", *install)
+        self._tell_layout()
         self._keep()
+
+    def _tell_layout(self) -> None:
+        write_whole((self._tree / OBJECT).with_suffix(".c"), layout_source(probe(self._request.source.root)))
+        self._make(OBJECT)
+        write_whole(self._out / "layout.json", json.dumps(read_layout(self._tree / OBJECT), indent=2) + "\n")
 
     def _configure(self) -> Config:
         asked = self._request.flavour.requested()

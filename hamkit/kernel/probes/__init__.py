@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from hamkit.kernel.probes import i386, pages, reclaim, toolchain, zones
+from hamkit.kernel.probes import balance, i386, pages, reclaim, toolchain, zones
 from hamkit.kernel.probing import Value
 
 Check = Callable[[Mapping[str, Value]], str]
 
-PROBES = (*pages.PROBES, *zones.PROBES, *reclaim.PROBES, *i386.PROBES, *toolchain.PROBES)
+PROBES = (*pages.PROBES, *zones.PROBES, *reclaim.PROBES, *i386.PROBES, *toolchain.PROBES, *balance.PROBES)
 
 
 def _mixed_zone(facts: Mapping[str, Value]) -> str:

@@ -1,0 +1,151 @@
+"""Holds a run of a 2.4 guest against the model: every step, every number, to the byte.
+
+The model starts from what the kernel printed at boot; everything after it is derived. The counters were
+read out of the guest's memory, so that the kernel's own words about itself are held against them too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+from hamkit.model.expect_24 import carry_through
+from hamkit.model.extents import GIB, PAGE, Extent
+from hamkit.model.hotadd24 import Linux24
+from hamkit.model.i386 import Zone
+from hamkit.model.outcomes import Outcome
+from hamkit.model.scenario import AbuseStep, AddStep, Errno, Scenario, UseStep
+from hamkit.prove.bootlog24 import RAM_NAME, boot_facts
+from hamkit.prove.compare import REFUSED, check, errno_word, listed, seen_add
+from hamkit.prove.comparison import Check, Comparison, StepView
+from hamkit.prove.globals24 import Seen, ZoneCount24
+from hamkit.prove.report24 import Snapshot24, snapshots
+from hamkit.stage import Verdict
+
+COMPLAINT = re.compile(
+    r"Unable to handle kernel|kernel BUG at|Oops: |Call Trace:|bad p[gmt]d|order allocation failed"
+)
+FREE_ALLOWANCE = 64  # pages of a region; at most 23 were seen, in the boot node
+FREE_REASON = "within {} pages: page cache of programs that were started, page tables, slabs"
+
+
+def compare(scenario: Scenario, console: str, report: str, read: Seen) -> Comparison:
+    """Every check of a run: the texts of its two serial ports, and what was read of its memory.
+    ``scenario.kernel`` is the kernel that was run.
+
+    Raises Failure when report or console cannot be read; a value that differs is a failed check.
+    """
+    seen = snapshots(report, read)
+    outcomes = carry_through(scenario, boot_facts(console, seen[0].iomem))
+    checks = [check(0, "steps in the report", str(len(outcomes)), str(len(seen)))]
+    views: list[StepView] = []
+    for before, outcome, snapshot in zip((seen[0], *seen), outcomes, seen, strict=False):
+        checks += _action(outcome, snapshot)
+        checks += _state(outcome, snapshot)
+        if isinstance(outcome.action, UseStep):
+            checks += _given_back(before, snapshot)
+        views.append(_view(outcome, snapshot))
+    return Comparison(tuple(checks), tuple(views))
+
+
+def _action(outcome: Outcome[Linux24], snapshot: Snapshot24) -> Iterator[Check]:
+    """The result of the step's action, and what the kernel logged of it."""
+    step, action = outcome.step, outcome.action
+    if action is None:
+        return
+    seen = _result(outcome, snapshot)
+    yield check(step, "result, by the model", outcome.result.word, seen)
+    yield check(step, "result, by the scenario", action.expect.word, seen)
+    if isinstance(action, AbuseStep):  # which has many a request refused
+        wrong = [line for line in snapshot.output if line.startswith("not ok")]
+        yield check(step, "misuse that was not refused", "none", listed(wrong))
+    else:
+        refusals = [f"{m[1]} ({m[2]})" for line in snapshot.dmesg if (m := REFUSED.search(line))]
+        expected = [f"{text} ({int(error)})" for text, error in outcome.refusals]
+        yield check(step, "refusals in the kernel's log", listed(expected), listed(refusals))
+    complaints = [line for line in snapshot.dmesg if COMPLAINT.search(line)]
+    yield check(step, "kernel warnings", "none", listed(complaints))
+    if isinstance(action, UseStep):
+        pages = -(-action.size // PAGE)
+        wanted = f"memfill: {pages * PAGE} bytes verified, 0 bad pages"
+        yield check(step, "memory filled and verified", wanted, listed(snapshot.output))
+
+
+def _result(outcome: Outcome[Linux24], snapshot: Snapshot24) -> str:
+    """What the action ended with, in the scenario's words."""
+    if isinstance(outcome.action, AddStep):
+        return seen_add(outcome.action, snapshot.dmesg)
+    if snapshot.rc == 0:
+        return Errno.OK.word
+    numbers = [int(m[2]) for line in snapshot.dmesg if (m := REFUSED.search(line))]
+    return errno_word(numbers[0]) if numbers else f"exit status {snapshot.rc}"
+
+
+def _state(outcome: Outcome[Linux24], snapshot: Snapshot24) -> Iterator[Check]:
+    """The machine after the step."""
+    step, vm = outcome.step, outcome.vm
+    for name, value in asdict(vm.counters).items():
+        yield check(step, name, str(value), str(snapshot.counters.globals[name]))
+    for name, kib in vm.meminfo:
+        yield check(step, name, f"{kib} KiB", f"{snapshot.meminfo[name]} KiB")
+    if snapshot.counters.zones:
+        expected = [_zone_text(node, zone) for node, zone in vm.zones]
+        yield check(step, "zones", listed(expected), listed([_seen_text(z) for z in snapshot.counters.zones]))
+    lines = [line.extent for line in snapshot.iomem if line.depth == 0 and line.name == RAM_NAME]
+    yield check(step, RAM_NAME, _extents_text(_ram(vm)), _extents_text(sorted(lines)))
+    yield check(step, "/proc/ham/status", listed(outcome.ham.status()), listed(snapshot.status))
+
+
+def _ram(vm: Linux24) -> list[Extent]:
+    """The System RAM of /proc/iomem: what the model has, and regions above 4 GiB, where it ends for the
+    stock kernel; one that lies on both sides is two lines."""
+    above = [part for region in vm.regions if (part := region.extent.clipped(4 * GIB, region.extent.end))]
+    below = [e for region in vm.regions if (e := region.extent).start < 4 * GIB < e.end]
+    return sorted({*vm.system_ram, *above, *(Extent(e.start, 4 * GIB) for e in below)})
+
+
+def _given_back(before: Snapshot24, after: Snapshot24) -> Iterator[Check]:
+    """What a program used is free again, region by region."""
+    earlier = {zone.start: zone.free for zone in before.counters.zones}
+    for zone in after.counters.zones:
+        expected = earlier.get(zone.start, 0)
+        good = abs(zone.free - expected) <= FREE_ALLOWANCE
+        yield Check(
+            after.step,
+            f"free pages of {zone.name} from page {zone.start}, after use",
+            str(expected),
+            str(zone.free),
+            Verdict.PASS if good else Verdict.FAIL,
+            FREE_REASON.format(FREE_ALLOWANCE),
+        )
+
+
+def _zone_text(node: int, zone: Zone) -> str:
+    marks = [value for mark in zone.marks for value in (mark.least, mark.low, mark.high)]
+    return _text(node, zone.name, zone.start, zone.spanned, marks)
+
+
+def _seen_text(zone: ZoneCount24) -> str:
+    return _text(zone.node, zone.name, zone.start, zone.size, zone.marks)
+
+
+def _text(node: int, name: str, start: int, size: int, marks: Sequence[int]) -> str:
+    return f"node {node} {name} from page {start}: {size} spanned, watermarks {' '.join(map(str, marks))}"
+
+
+def _extents_text(extents: Sequence[Extent]) -> str:
+    return listed([f"{e.start:08x}-{e.end - 1:08x}" for e in extents])
+
+
+def _view(outcome: Outcome[Linux24], snapshot: Snapshot24) -> StepView:
+    return StepView(
+        outcome.step,
+        outcome.label,
+        _result(outcome, snapshot),
+        snapshot.meminfo["MemTotal"],
+        snapshot.meminfo["MemFree"],
+        outcome.vm.mem_total_kib,
+        (),
+        snapshot.status,
+    )
