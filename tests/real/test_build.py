@@ -89,6 +89,7 @@ def test_packages_install_what_a_guest_needs(debian12: Pipeline) -> None:
         "/usr/sbin/hamctl",
         "/usr/libexec/ham/hamabuse",
         "/usr/libexec/ham/memfill",
+        "/usr/libexec/ham/memwork",
     }
     assert all(content.startswith(b"\x7fELF") for content in files.values())
 

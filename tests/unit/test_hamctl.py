@@ -17,7 +17,7 @@ SOURCE = project_root() / "ham-src"
 USAGE, NO_HAM = 2, 3
 NO_MEMORY, FILL_USAGE = 2, 3
 GUEST_CC = "i386-linux-musl-gcc"
-PROGRAMS = ("hamctl", "memfill", "hamabuse", "haminit")
+PROGRAMS = ("hamctl", "memfill", "memwork", "hamabuse", "haminit")
 
 needs_no_ham = pytest.mark.skipif(Path("/dev/ham").exists(), reason="HAM is loaded on this machine")
 
@@ -165,6 +165,27 @@ def test_haminit_is_no_program_for_a_running_machine(programs: Path) -> None:
     assert "first process" in done.stderr
 
 
+def test_memwork_copies_on_write(programs: Path) -> None:
+    done = run([programs / "memwork", "cow", "3M"])
+    assert done.stdout == f"memwork: cow: {3 << 20} bytes verified, 0 bad pages\n"
+
+
+def test_memwork_reads_what_memfill_s_words_are(programs: Path, tmp_path: Path) -> None:
+    zeros = tmp_path / "zeros"
+    zeros.write_bytes(bytes(2 << 20))
+    done = run([programs / "memwork", "read", zeros, "2M"], check=False)
+    assert (done.returncode, done.stdout) == (1, f"memwork: read: {2 << 20} bytes verified, 1024 bad pages\n")
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["cow"], ["cow", "0"], ["cow", "4X"], ["file", "4M"], ["release", "1"]]
+)
+def test_memwork_refuses_what_it_does_not_know(programs: Path, words: list[str]) -> None:
+    done = run([programs / "memwork", *words], check=False)
+    assert done.returncode == 3
+    assert done.stderr.startswith("usage: memwork")
+
+
 def test_memfill_tells_want_of_memory_apart(programs: Path) -> None:
     done = run([programs / "memfill", "1048576G"], check=False)
     assert done.returncode == NO_MEMORY
@@ -221,6 +242,7 @@ def test_install_places_what_was_built(programs: Path, tmp_path: Path) -> None:
         "usr/share/man/man8/hamctl.8": 0o644,
         "usr/include/ham.h": 0o644,
         "usr/libexec/ham/memfill": 0o755,
+        "usr/libexec/ham/memwork": 0o755,
         "usr/libexec/ham/hamabuse": 0o755,
         "usr/libexec/ham/haminit": 0o755,
     }
