@@ -15,7 +15,7 @@ from hamkit.specs import Spec
 ENTRIES = changelog.parse("## [1.2.0] - 2026-02-28\n\n- one thing\n")
 ALL = list(specs.load_all().values())
 OLD = [spec for spec in ALL if spec.distribution.line == "2.4"]
-LONG = re.compile(r"^(%\{!\?kernel_|# Needs to build:|%\{expand:)")  # one line by rpm's syntax
+LONG = re.compile(r"^( *%\{!?\?\w+:|# Needs to build:|%\{expand:)")  # one line by rpm's syntax
 
 
 def text_of(spec: Spec) -> str:
