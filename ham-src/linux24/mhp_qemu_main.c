@@ -150,28 +150,35 @@ static void mhp_tick(unsigned long unused)
 	spin_unlock_irqrestore(&mhp_lock, flags);
 }
 
-/* The interrupt of events, if this machine and kernel let us have it */
-static void mhp_use_interrupt(void)
+/* The interrupt of events, if this machine and kernel allow it; or why not */
+static const char *mhp_use_interrupt(void)
 {
-	if (poll || mhp_acpi_find(&acpi) || mhp_acpi_enable(&acpi))
-		return;
+	if (poll)
+		return "as asked for";
+	if (mhp_acpi_find(&acpi))
+		return "no ACPI tables";
+	if (mhp_acpi_enable(&acpi))
+		return "ACPI mode cannot be turned on";
 	if (!acpi.sci_irq || request_irq(acpi.sci_irq, mhp_interrupt, SA_SHIRQ,
 					 "mhp_qemu", &acpi))
-		return;
+		return "ACPI's interrupt cannot be had";
 	irq = acpi.sci_irq;
 	mhp_acpi_gpe_clear(&acpi, MHP_GPE);
 	mhp_acpi_gpe_unmask(&acpi, MHP_GPE);
+	return NULL;
 }
 
 static void mhp_start(void)
 {
+	const char *why;
+
 	mhp_task.routine = mhp_look;
-	mhp_use_interrupt();
-	if (irq)
+	why = mhp_use_interrupt();
+	if (why)
+		printk(KERN_INFO "mhp_qemu: slots are polled: %s\n", why);
+	else
 		printk(KERN_INFO "mhp_qemu: events come by interrupt %u\n",
 		       irq);
-	else
-		printk(KERN_INFO "mhp_qemu: no interrupt, slots are polled\n");
 	init_timer(&mhp_timer);
 	mhp_timer.function = mhp_tick;
 	mhp_timer.expires = jiffies + 1;

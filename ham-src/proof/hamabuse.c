@@ -3,7 +3,10 @@
  * hamabuse: misuses /dev/ham in every way that its interface rules out, and
  * expects the documented errno each time. To be run as root with HAM loaded.
  * Prints TAP; exit status 0 when all is as documented, 1 when not, 2 when there
- * is no /dev/ham to misuse.
+ * is no /dev/ham to misuse, 3 usage.
+ *
+ * hamabuse [START SIZE]: with a range, in test builds, that is added in eight
+ * parts while eight processes call what they can and read the status.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +28,7 @@
 #define NO_RAM		0xe0000000ULL	/* where a PC has devices */
 #define STORM_PROCESSES	8
 #define STORM_ROUNDS	500
+#define STORM_PARTS	8
 
 static int tests, failures;
 
@@ -351,20 +355,53 @@ static int storm_round(int fd, int number)
 	return 1;
 }
 
+/* Ranges neither vanish nor leave ENABLED, whoever looks while others come */
+static int storm_grows(int fd, struct ham_count *last)
+{
+	struct ham_count count = new_count();
+
+	if (ioctl(fd, HAM_IOC_COUNT, &count))
+		return 0;
+	if (last->total > count.total || last->enabled > count.enabled)
+		return 0;
+	*last = count;
+	return 1;
+}
+
 static int storm(void)
 {
+	struct ham_count last = new_count();
 	int fd = open(DEVICE, O_RDWR);
 	int i;
 
 	if (fd < 0)
 		return 1;
 	for (i = 0; i < STORM_ROUNDS; i++)
-		if (!storm_round(fd, i))
+		if (!storm_round(fd, i) || !storm_grows(fd, &last))
 			return 1;
 	return 0;
 }
 
-static void abuse_by_storm(void)
+static void add_in_parts(int fd, ham_u64 start, ham_u64 size)
+{
+	struct ham_count before = new_count(), after = new_count();
+	int i, failed = 0;
+
+	if (ioctl(fd, HAM_IOC_COUNT, &before))
+		failed++;
+	for (i = 0; i < STORM_PARTS; i++)
+		if (add(fd, start + size / STORM_PARTS * i, size / STORM_PARTS,
+			HAM_ATTR_RW))
+			failed++;
+	if (ioctl(fd, HAM_IOC_COUNT, &after))
+		failed++;
+	result(!failed, "ADD in eight parts during the storm", NULL);
+	result(after.total == before.total + STORM_PARTS &&
+	       after.failed == before.failed, "each part is a range", NULL);
+}
+
+/* size 0: nothing is added */
+static void abuse_by_storm(int fd, ham_u64 start, ham_u64 size)
 {
 	int status, i, good = 0;
 
@@ -372,6 +409,8 @@ static void abuse_by_storm(void)
 	for (i = 0; i < STORM_PROCESSES; i++)
 		if (fork() == 0)
 			_exit(storm());
+	if (size)
+		add_in_parts(fd, start, size);
 	for (i = 0; i < STORM_PROCESSES; i++)
 		if (wait(&status) > 0 && WIFEXITED(status) &&
 		    WEXITSTATUS(status) == 0)
@@ -380,10 +419,28 @@ static void abuse_by_storm(void)
 	       NULL);
 }
 
-int main(void)
+static ham_u64 number(const char *text)
 {
+	char *end;
+	ham_u64 value = strtoull(text, &end, 0);
+
+	if (end == text || *end) {
+		fprintf(stderr, "usage: hamabuse [START SIZE]\n");
+		exit(3);
+	}
+	return value;
+}
+
+int main(int argc, char **argv)
+{
+	ham_u64 start = argc == 3 ? number(argv[1]) : 0;
+	ham_u64 size = argc == 3 ? number(argv[2]) : 0;
 	int fd = open(DEVICE, O_RDWR);
 
+	if (argc != 1 && argc != 3) {
+		fprintf(stderr, "usage: hamabuse [START SIZE]\n");
+		return 3;
+	}
 	if (fd < 0) {
 		perror("hamabuse: " DEVICE);
 		return 2;
@@ -394,7 +451,7 @@ int main(void)
 	abuse_list(fd);
 	abuse_add(fd);
 	abuse_unprivileged(fd);
-	abuse_by_storm();
+	abuse_by_storm(fd, start, size);
 	printf("1..%d\n", tests);
 	return failures ? 1 : 0;
 }

@@ -17,9 +17,10 @@ from hamkit.progress import Progress
 from hamkit.run import run
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
-LAYOUT = "1"
+LAYOUT = "2"
 NAMES = ("ham.o", "mhp_sim.o", "mhp_qemu.o")
 QUOTED = 6
+SAID = "messages"  # of the compiler, beside the modules
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,15 @@ def build_modules(request: ModulesRequest, progress: Progress) -> Modules:
         ", ".join(path.name for path in paths),
         {"ham-src": f"sha256:{sources}"},
         tuple(Artifact.of(path) for path in paths),
-        {"release": request.kernel.release, "testing": request.testing},
+        {"release": request.kernel.release, "testing": request.testing, "warnings": _warnings(folder)},
         cached,
     )
     return Modules(folder, stage)
+
+
+def _warnings(folder: Path) -> list[str]:
+    """What the compiler did not like."""
+    return [line for line in (folder / SAID).read_text().splitlines() if "warning:" in line]
 
 
 def _compile(request: ModulesRequest, out: Path) -> None:
@@ -89,5 +95,6 @@ def _compile(request: ModulesRequest, out: Path) -> None:
         if done.returncode != 0:
             said = FAULT.findall(done.stderr) or done.stderr.splitlines()[-QUOTED:]
             raise Failure(f"HAM does not compile: {'; '.join(said[:QUOTED])}", f"whole log: {log}")
+        (out / SAID).write_text(done.stderr)
         for name in NAMES:
             (out / name).write_bytes((built / name).read_bytes())
