@@ -145,6 +145,12 @@ def test_paths_into_the_tree_become_relative(toolchain: Toolchain, tmp_path: Pat
     assert use(toolchain, tmp_path, *argv).stdout.splitlines()[1] == "-I./include"
 
 
+def test_a_section_may_get_its_attributes_later(toolchain: Toolchain, tmp_path: Path) -> None:
+    text = b'\t.section .modinfo\n\t.previous\n\t.section .modinfo,"a",@progbits\n\t.string "author=x"\n'
+    use(toolchain, tmp_path, "i386-as", "-o", "m.o", "-", data=text)
+    assert "author=x" in run(["objdump", "-s", "-j", ".modinfo", tmp_path / "linux" / "m.o"]).stdout
+
+
 def test_segment_moves_are_assembled(toolchain: Toolchain, tmp_path: Path) -> None:
     text = b"\tmovl %fs,4(%eax)\n\tmovl 8(%ebx),%gs\n\tmovl %eax,%ds\n\tmovl %eax,%ebx\n"
     use(toolchain, tmp_path, "i386-as", "-o", "x.o", "-", data=text)
