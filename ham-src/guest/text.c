@@ -187,7 +187,8 @@ const struct line *plan_find(const struct plan *plan, const char *kind,
 		const struct line *line = &plan->lines[i];
 
 		if (!strcmp(line->word[0], kind) &&
-		    (!name || (line->count > 1 && !strcmp(line->word[1], name))))
+		    (!name || (line->count > 1 &&
+			       !strcmp(line->word[1], name))))
 			return line;
 	}
 	return NULL;

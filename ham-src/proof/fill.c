@@ -227,7 +227,8 @@ static unsigned int divide(uint64_t pages, struct part *parts)
 
 	for (; first < pages && count < MOST_PARTS; count++) {
 		parts[count].first_page = first;
-		parts[count].pages = pages - first < most ? pages - first : most;
+		parts[count].pages = pages - first < most ?
+				     pages - first : most;
 		first += parts[count].pages;
 	}
 	return first < pages ? 0 : count;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reads a range a line and prints start, size and attribute, or that it is bad */
+/* Reads a range a line; prints start, size and attribute, or that it is bad */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
