@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hamkit import scenarios
 from hamkit.build.kernel24.modules import ModulesRequest, build_modules
 from hamkit.build.kernel24.toolchain import find_toolchain
+from hamkit.model.scenario import Line
+from hamkit.pipeline import Pipeline
+from hamkit.pipeline24 import TreePipeline, TreeRequest
 from hamkit.progress import Quiet
+from hamkit.prove.boot import boot
+from hamkit.prove.frames import frames
 from hamkit.prove.qemu import Session
+from hamkit.stage import Verdict
 
 from . import guest24
 from .guest24 import MIB, Built, Said
@@ -24,6 +32,7 @@ CUT_DOWN = {
     "2.4.20 versions": ("linux-2.4.20", "up", True),
     "2.4.31 smp": ("linux-2.4.31", "smp", False),
 }
+STATUS = "/proc/ham/status"
 SLAB = re.compile(r"^(size-\d+)(?:\(DMA\))?\s+(\d+)", re.MULTILINE)
 
 
@@ -210,6 +219,22 @@ def test_a_module_for_another_kernel_is_refused(tmp_path: Path) -> None:
     assert "[status 1]" in said.of("insmod", 0)
     assert "unresolved symbols:" in said.of("insmod", 1)
     assert "[status" not in said.of("modprobe")
+
+
+def test_one_scenario_has_the_same_status_lines_on_both_lines(debian12: Pipeline, tmp_path: Path) -> None:
+    path = scenarios.scenarios_folder() / "lines.toml"
+    guest24.build(*WHOLE["2.4.13 up"])  # or the reason to skip
+    old = TreePipeline(TreeRequest("linux-2.4.13", scenarios.load(path, Line.LINUX24), keep=True), Quiet())
+    assert old.proved.verdict is Verdict.PASS, old.results[-1].detail
+    scenario = scenarios.load(path, Line.MAINLINE)
+    new = boot(replace(debian12.boot_request, scenario=scenario, out=tmp_path / "new"), Quiet())
+    assert new.stage.verdict is Verdict.PASS, new.stage.detail
+    steps = [list(frames(text, [STATUS])) for text in (old.booted.report, new.report)]
+    listed = [[step.lines(STATUS) for step in run] for run in steps]
+    assert len(listed[0]) == 12
+    assert len(listed[0][-1]) == 5
+    assert listed[0] == listed[1]
+    assert [step.rc for step in steps[0]] == [step.rc for step in steps[1]]
 
 
 PLUG = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -143,6 +144,26 @@ def test_paths_into_the_tree_become_relative(toolchain: Toolchain, tmp_path: Pat
     said = use(toolchain, tmp_path, *argv, cwd=below).stdout.splitlines()
     assert said[1:] == ["-I./../../include", "-c", "./../../a b.c", "-I/usr/include"]
     assert use(toolchain, tmp_path, *argv).stdout.splitlines()[1] == "-I./include"
+
+
+def test_versions_of_symbols_change_with_what_is_declared(toolchain: Toolchain, tmp_path: Path) -> None:
+    def versions(text: str, *flags: str) -> dict[str, str]:
+        said = use(toolchain, tmp_path, "genksyms", *flags, "-k", "2.4.13", data=text.encode()).stdout
+        assert "#define printk\t_set_ver(printk)" in said.splitlines()
+        return dict(line.split()[1:] for line in said.splitlines() if "__ver_" in line)
+
+    source = '# 1 "a.c"\nint printk(const char *);\nEXPORT_SYMBOL(printk); EXPORT_SYMBOL(other);\n'
+    first = versions(source)
+    assert set(first) == {"__ver_printk", "__ver_other"}
+    assert all(re.fullmatch("[0-9a-f]{8}", value) for value in first.values())
+    assert len(set(first.values())) == 2
+    assert versions(source.replace("# 1", "# 9").replace(" ", "  ")) == first
+    assert versions(source.replace("int ", "long "))["__ver_printk"] != first["__ver_printk"]
+    assert versions(source, "-p", "smp_")["__ver_other"] == "smp_" + first["__ver_other"]
+    known = tmp_path / "linux" / "include" / "linux" / "modules"
+    known.mkdir(parents=True)
+    (known / "b.ver").write_text("#define __ver_other\t12345678\n#define other\t_set_ver(other)\n")
+    assert versions(source) == {**first, "__ver_other": "12345678"}
 
 
 def test_a_section_may_get_its_attributes_later(toolchain: Toolchain, tmp_path: Path) -> None:

@@ -237,6 +237,14 @@ def test_a_scenario_for_both_lines_has_two_expectations() -> None:
     assert new["steps"][8]["result"] == "ENODEV"
 
 
+def test_the_scenario_for_both_lines_is_answered_alike() -> None:
+    scenario = scenarios.load(scenarios.scenarios_folder() / "lines.toml")
+    new, old = (expectation(scenario, line)["steps"] for line in scenario.lines)
+    assert [step["status"] for step in new] == [step["status"] for step in old]
+    assert [step["result"] for step in new] == [step["result"] for step in old]
+    assert len(new[-1]["status"]) == 5
+
+
 def test_counters_of_a_window_that_is_too_small() -> None:
     text = (scenarios.scenarios_folder() / "regions-24.toml").read_text()
     small = text.replace('reserve = "128M"', 'hotadd = "8M"').replace('"128M"', '"256M"', 1)
