@@ -140,23 +140,60 @@ static unsigned int count_steps(void)
 	return steps;
 }
 
-static void follow(const struct line *line, unsigned int *number,
-		   unsigned int steps)
+static void carry_out(const struct line *line, unsigned int *number,
+		      unsigned int steps)
 {
 	struct text output = { NULL, 0, 0 };
 	int result;
 
-	if (!strcmp(line->word[0], "load")) {
-		if (load_module(&plan, line->word[1], line->word + 2, &output))
-			die("%s cannot be loaded: %s", line->word[1],
-			    output.length ? output.data : "no reason given");
-	} else if (!strcmp(line->word[0], "step")) {
-		++*number;
-		milestone("step %u/%u: %s", *number, steps, line->word[1]);
-		result = do_step(&plan, line, &output);
-		report_step(&plan, *number, result, &output);
-	}
+	++*number;
+	milestone("step %u/%u: %s", *number, steps, line->word[1]);
+	result = do_step(&plan, line, &output);
+	report_step(&plan, *number, result, &output);
 	text_free(&output);
+}
+
+static void load(const struct line *line)
+{
+	struct text output = { NULL, 0, 0 };
+
+	if (load_module(&plan, line->word[1], line->word + 2, &output))
+		die("%s cannot be loaded: %s", line->word[1],
+		    output.length ? output.data : "no reason given");
+	text_free(&output);
+}
+
+/* Steps that the host thinks of as it goes, until it sends an empty line */
+static void serve(unsigned int *number)
+{
+	struct text asked = { NULL, 0, 0 };
+	struct line line = { 0, 0, { NULL } };
+	const char *wrong;
+
+	for (;;) {
+		text_clear(&asked);
+		report_ask(*number, &asked);
+		if (!asked.length)
+			break;
+		wrong = cut_line(&line, asked.data);
+		if (!wrong && strcmp(line.word[0], "step"))
+			wrong = "not a step";
+		if (wrong)
+			die("a line from the host: %s", wrong);
+		carry_out(&line, number, *number + 1);
+	}
+	text_free(&asked);
+}
+
+static void follow(const struct line *line, unsigned int *number,
+		   unsigned int steps)
+{
+	if (!strcmp(line->word[0], "load"))
+		load(line);
+	else if (!strcmp(line->word[0], "step"))
+		carry_out(line, number, steps);
+	else if (!strcmp(line->word[0], "serve"))
+		serve(number);
 }
 
 static int be_init(void)

@@ -44,7 +44,8 @@ struct plan {
 	size_t count;
 };
 
-/* Returns what is wrong with it, or NULL */
+/* Both return what is wrong, or NULL. The text stays: words point into it */
+const char *cut_line(struct line *line, char *text);
 const char *plan_read(struct plan *plan, const char *path);
 /* The line "KIND NAME ..."; any of that kind without a name */
 const struct line *plan_find(const struct plan *plan, const char *kind,
@@ -75,6 +76,8 @@ int do_step(const struct plan *plan, const struct line *line,
 void report_open(void);
 void report_step(const struct plan *plan, unsigned int number, int result,
 		 struct text *output);
+/* Tells the host that nothing moves, and waits for a line; it has no newline */
+void report_ask(unsigned int number, struct text *answer);
 void report_done(void);
 void clear_kernel_log(void);
 

@@ -120,8 +120,8 @@ static void add_file(struct text *report, const char *name,
 	text_add(report, "@@ham end\n");
 }
 
-/* A host that asked for it does what it likes now; then it sends one byte */
-static void pause_step(unsigned int number)
+/* A host that asked for it does what it likes now; then it sends a line */
+void report_ask(unsigned int number, struct text *answer)
 {
 	struct text mark = { NULL, 0, 0 };
 	ssize_t got;
@@ -130,12 +130,25 @@ static void pause_step(unsigned int number)
 	text_add(&mark, "@@ham pause %u\n", number);
 	write_all(mark.data, mark.length);
 	tcdrain(port);
-	do {
-		got = read(port, &byte, 1);
-	} while (got < 0 && errno == EINTR);
-	if (got != 1)
-		die("nobody ended the pause after step %u", number);
 	text_free(&mark);
+	for (;;) {
+		got = read(port, &byte, 1);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got != 1)
+			die("nobody ended the pause after step %u", number);
+		if (byte == '\n')
+			break;
+		text_bytes(answer, &byte, 1);
+	}
+}
+
+static void pause_step(unsigned int number)
+{
+	struct text answer = { NULL, 0, 0 };
+
+	report_ask(number, &answer);
+	text_free(&answer);
 }
 
 void report_step(const struct plan *plan, unsigned int number, int result,

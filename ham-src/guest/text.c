@@ -107,6 +107,7 @@ static const struct {
 	{ "pause", 1, 1 },
 	{ "reboot", 1, 1 },
 	{ "load", 2, MOST_WORDS },
+	{ "serve", 1, 1 },
 	{ "step", 3, MOST_WORDS },
 };
 
@@ -124,7 +125,7 @@ static const char *check_line(const struct line *line)
 	return "unknown kind of line";
 }
 
-static const char *cut_line(struct line *line, char *text)
+const char *cut_line(struct line *line, char *text)
 {
 	char *tab;
 

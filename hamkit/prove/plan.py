@@ -23,7 +23,8 @@ class Plan:
 
     ``reports``: what is reported of every step: paths, or ``blocks``, ``dmesg``, ``output``; ``facts``: the
     same of step 0 only. ``load``: modules loaded before the first step, in order. ``pause``: after each
-    step's report the guest writes ``@@ham pause N`` and waits for a byte on the report's port. ``reboot``:
+    step's report the guest writes ``@@ham pause N`` and waits for a line on the report's port. ``serve``:
+    after the steps it waits there for more of them (see ``request``), an empty line ends that. ``reboot``:
     the kernel cannot switch the machine off.
     """
 
@@ -34,6 +35,7 @@ class Plan:
     facts: tuple[str, ...] = ()
     load: tuple[str, ...] = ("ham",)
     pause: bool = False
+    serve: bool = False
     reboot: bool = False
 
 
@@ -46,7 +48,13 @@ def render(plan: Plan) -> str:
     lines += [(flag,) for flag in ("pause", "reboot") if getattr(plan, flag)]
     lines += [("load", name) for name in plan.load]
     lines += [("step", step.label, *words(step)) for step in plan.steps]
+    lines += [("serve",)] if plan.serve else []
     return "".join(_line(line) for line in lines)
+
+
+def request(step: Step) -> str:
+    """The line that asks a serving guest for a step."""
+    return _line(("step", step.label, *words(step)))
 
 
 def words(step: Step) -> tuple[str, ...]:
