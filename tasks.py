@@ -2,6 +2,7 @@
 
 from invoke import Collection
 
+from hamkit.tasks.fuzzing import fuzz
 from hamkit.tasks.kernels import facts, patch
 from hamkit.tasks.machine import clean, doctor, lint, test
 from hamkit.tasks.packages import build, check, image, shell, specs_, srpm
@@ -10,6 +11,6 @@ from hamkit.tasks.shipping import release, sign, verify, version_bump
 
 namespace = Collection(
     *(doctor, specs_, facts, patch, image, srpm, check, build, boot, judge),
-    *(model, release, sign, verify, shell, bench, test, lint, clean),
+    *(model, fuzz, release, sign, verify, shell, bench, test, lint, clean),
 )
 namespace.add_collection(Collection("version", version_bump))

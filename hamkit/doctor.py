@@ -20,7 +20,7 @@ from hamkit.run import SYSTEM_PATH, run
 
 TASKS = (
     "doctor", "specs", "facts", "patch", "image", "srpm", "check", "build", "boot", "judge",
-    "model", "release", "sign", "verify", "version.bump", "shell", "bench", "test", "lint", "clean",
+    "model", "fuzz", "release", "sign", "verify", "version.bump", "shell", "bench", "test", "lint", "clean",
 )  # fmt: skip
 ANSWER_SECONDS = 2.0
 FREE_GIB = 4

@@ -4,15 +4,17 @@ Rules, with their source (S: the seed; P: patches/README.md):
 
 * A region has a node of its own with one zone, HighMem; its node goes to the end of the list of nodes,
   its zone behind the last HighMem zone of the boot node's zonelists (S 2.2, P "Allocator").
-* A region's ``struct page``s and bitmaps lie in its own first pages; only its descriptor is allocated (S
-  2.2.1). A ``struct page`` has its place in the window by frame number; a page of the window that is
-  backed, by boot's map or by a neighbour, is not backed again. Boot's map ends at a whole block (P
-  "Window", "Boot").
+* A region's ``struct page``s and tables (bitmaps, wait table) lie in its own first pages; only its
+  descriptor is allocated (S 2.2.1). In the window a ``struct page`` has its place by frame number, tables
+  follow one another in the order of the adding; a page of the window that is backed, by boot's map or by
+  another region, is not backed again. Boot's map ends at a whole block (P "Window", "Boot").
 * ``num_physpages`` grows by the region; ``totalram_pages`` and ``totalhigh_pages`` by its pages less
   those of its metadata; ``numnodes`` by one; ``highend_pfn`` and ``max_mapnr`` to its end if that is
   higher (S 2.2.1, P).
 * A request is cut down to what is missing; every missing piece is judged before one is added; the order
   of the reasons is P's table.
+* /proc/iomem shows a region as System RAM; one that lies on both sides of 4 GiB is two lines. Of boot's
+  RAM it shows no entry of the firmware's map that ends above 4 GiB (arch/i386/kernel/setup.c).
 
 Not modelled: ENOMEM for the descriptor; RAM that is plugged in and is not in the firmware's map.
 """
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hamkit.model.extents import GIB, KIB, PAGE, Extent, covered, merged, without
+from hamkit.model.extents import GIB, KIB, PAGE, TOP, Extent, covered, merged, without
 from hamkit.model.firmware import ram, reserved
 from hamkit.model.i386 import (
     HIGHMEM,
@@ -44,11 +46,12 @@ LONG = 4
 
 @dataclass(frozen=True)
 class Region:
-    """An added piece: its node's number, its addresses and its zone."""
+    """An added piece: its node's number, its addresses, its zone, and the bytes of its tables."""
 
     node: int
     extent: Extent
     zone: Zone
+    tables: int
 
 
 @dataclass(frozen=True)
@@ -130,9 +133,12 @@ class Linux24:
 
     @property
     def system_ram(self) -> tuple[Extent, ...]:
-        """The System RAM of /proc/iomem, which holds no line that reaches beyond 4 GiB."""
-        lines = (*self.booted.ram, *(r.extent for r in self.regions))
-        return tuple(sorted(e for e in lines if e.end <= 4 * GIB))
+        """The System RAM of /proc/iomem."""
+        lines = [e for e in self.booted.ram if e.end <= 4 * GIB]
+        for region in self.regions:
+            halves = (region.extent.clipped(0, 4 * GIB), region.extent.clipped(4 * GIB, TOP))
+            lines += [half for half in halves if half]
+        return tuple(sorted(lines))
 
     def refusal(self, piece: Extent, attr: Attribute) -> Errno:
         """OK, or the first reason of the table that speaks against this missing piece."""
@@ -155,17 +161,19 @@ class Linux24:
         marks = watermarks(self.kernel, (0, 0, pages))[HIGHMEM]
         zone = Zone(NAMES[HIGHMEM], first, pages, pages - metadata, metadata, marks)
         node = self.booted.counters.numnodes + len(self.regions)
-        return replace(self, regions=(*self.regions, Region(node, piece, zone)))
+        return replace(self, regions=(*self.regions, Region(node, piece, zone, self._tables(pages))))
 
     def usable(self, extent: Extent) -> bool:
         """A region is in use as soon as it is added."""
         return covered(extent, self.known)
 
     def metadata_pages(self, piece: Extent) -> int:
-        """What a missing piece would pay: pages of the window not backed yet, and its bitmaps' pages."""
+        """What a missing piece would pay: the pages of the window that it needs and that are not backed."""
         first, last = piece.start // PAGE, piece.end // PAGE
         missing = without(self._map_pages(first, last), self._backed)
-        return sum(e.size for e in missing) // PAGE + -(-self._tables(last - first) // PAGE)
+        used = sum(r.tables for r in self.regions)
+        tables = -(-(used + self._tables(last - first)) // PAGE) - -(-used // PAGE)
+        return sum(e.size for e in missing) // PAGE + tables
 
     @property
     def _boot_pages(self) -> tuple[Extent, ...]:

@@ -137,6 +137,7 @@ def describe_machine(request: BootRequest) -> Machine:
         console=request.out / "console.log",
         report=request.out / "report.log",
         cpus=request.scenario.machine.cpus,
+        low_memory=request.scenario.machine.low_memory or 0,
     )
 
 

@@ -19,9 +19,9 @@ from hamkit.prove import guest24
 from hamkit.prove.boot import BootResult, Run, boot_result, hidden_memory, limits_for
 from hamkit.prove.console import Limits
 from hamkit.prove.globals24 import Counters, Reader, Seen, Symbols
-from hamkit.prove.iso import ROOT, Disc, DiscMachine, report_socket, write_iso
+from hamkit.prove.iso import ROOT, Disc, DiscMachine, write_iso
 from hamkit.prove.port import Port
-from hamkit.prove.qemu import Session
+from hamkit.prove.qemu import Session, report_socket
 from hamkit.stage import Stopwatch
 
 OPTIONS = ("console=ttyS0,115200", ROOT, "panic=1")
@@ -36,7 +36,7 @@ class TreeBoot:
     many, the scenario may want more.
 
     ``out`` gets console.log, report.log, counters.json, qemu.log, argv.txt and disc.iso; ``append`` is
-    added to the kernel's command line.
+    added to the kernel's command line. ``serve``: the guest waits to be asked for steps.
     """
 
     kernel: Path
@@ -50,6 +50,7 @@ class TreeBoot:
     cpus: int = 1
     limits: Limits = field(default_factory=lambda: LIMITS)
     append: str = ""
+    serve: bool = False
 
 
 def boot_tree(request: TreeBoot, progress: Progress) -> BootResult:
@@ -98,7 +99,7 @@ def describe_machine(request: TreeBoot) -> DiscMachine:
 
 def disc(request: TreeBoot) -> Disc:
     """The CD: kernel, command line, and the guest's files."""
-    files = guest24.files(request.release, request.modules, request.programs, request.scenario)
+    files = guest24.files(request.release, request.modules, request.programs, request.scenario, request.serve)
     return Disc(request.kernel, command_line(request), files)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from hamkit.model.expect_24 import carry_through
-from hamkit.model.extents import GIB, PAGE, Extent
+from hamkit.model.extents import PAGE, Extent
 from hamkit.model.hotadd24 import Linux24
 from hamkit.model.i386 import Zone
 from hamkit.model.outcomes import Outcome
@@ -93,16 +93,8 @@ def _state(outcome: Outcome[Linux24], snapshot: Snapshot24) -> Iterator[Check]:
         expected = [_zone_text(node, zone) for node, zone in vm.zones]
         yield check(step, "zones", listed(expected), listed([_seen_text(z) for z in snapshot.counters.zones]))
     lines = [line.extent for line in snapshot.iomem if line.depth == 0 and line.name == RAM_NAME]
-    yield check(step, RAM_NAME, _extents_text(_ram(vm)), _extents_text(sorted(lines)))
+    yield check(step, RAM_NAME, _extents_text(vm.system_ram), _extents_text(sorted(lines)))
     yield check(step, "/proc/ham/status", listed(outcome.ham.status()), listed(snapshot.status))
-
-
-def _ram(vm: Linux24) -> list[Extent]:
-    """The System RAM of /proc/iomem: what the model has, and regions above 4 GiB, where it ends for the
-    stock kernel; one that lies on both sides is two lines."""
-    above = [part for region in vm.regions if (part := region.extent.clipped(4 * GIB, region.extent.end))]
-    below = [e for region in vm.regions if (e := region.extent).start < 4 * GIB < e.end]
-    return sorted({*vm.system_ram, *above, *(Extent(e.start, 4 * GIB) for e in below)})
 
 
 def _given_back(before: Snapshot24, after: Snapshot24) -> Iterator[Check]:

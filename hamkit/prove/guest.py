@@ -13,15 +13,16 @@ from hamkit.prove.initramfs import Node, character_device, cpio, file, folder, l
 SEARCH_PATH = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/libexec/ham")
 INIT = "haminit"
 MODULES = ("ham", "mhp_sim")
+SERVED = ("hamctl",)  # what a guest that is asked for steps may need
 REPORTS = ("/proc/meminfo", "/proc/zoneinfo", "/proc/iomem", "/proc/ham/status", "blocks", "dmesg", "output")
 
 
-def image(release: str, files: Mapping[str, bytes], scenario: Scenario) -> bytes:
+def image(release: str, files: Mapping[str, bytes], scenario: Scenario, serve: bool = False) -> bytes:
     """The initramfs, as a cpio archive.
 
     ``files`` maps a path in the guest to content: modules below ``/lib/modules/<release>``,
-    hamctl and the proof programs anywhere on the search path. Raises Failure when
-    something that the scenario needs is not among them.
+    hamctl and the proof programs anywhere on the search path. ``serve``: the guest does what it is
+    asked for, not the scenario's steps. Raises Failure when something that it needs is not among them.
     """
     init = _program(files, INIT)
     nodes = {
@@ -30,19 +31,21 @@ def image(release: str, files: Mapping[str, bytes], scenario: Scenario) -> bytes
         "/dev/console": character_device(5, 1),
         "/proc": folder(),
         "/sys": folder(),
-        plan.PATH: file(scenario_plan(release, files, scenario).encode()),
+        plan.PATH: file(scenario_plan(release, files, scenario, serve).encode()),
     }
     return cpio(nodes | {path: _node(content) for path, content in files.items()})
 
 
-def scenario_plan(release: str, files: Mapping[str, bytes], scenario: Scenario) -> str:
+def scenario_plan(release: str, files: Mapping[str, bytes], scenario: Scenario, serve: bool = False) -> str:
     """The plan's text. Raises Failure when a module or program is not in ``files``."""
+    programs = {*plan.needed_programs(scenario.steps), *(SERVED if serve else ())}
     return plan.render(
         plan.Plan(
             modules={name: _module(release, files, name) for name in MODULES},
-            programs={name: _program(files, name) for name in plan.needed_programs(scenario.steps)},
+            programs={name: _program(files, name) for name in programs},
             reports=REPORTS,
-            steps=scenario.steps,
+            steps=() if serve else scenario.steps,
+            serve=serve,
         )
     )
 

@@ -19,9 +19,16 @@ MODULES = ("ham", "mhp_sim")
 
 
 def files(
-    release: str, modules: Mapping[str, bytes], programs: Mapping[str, bytes], scenario: Scenario
+    release: str,
+    modules: Mapping[str, bytes],
+    programs: Mapping[str, bytes],
+    scenario: Scenario,
+    serve: bool = False,
 ) -> dict[str, Node]:
-    """Path on the CD to node. Raises Failure when something that the scenario needs is not there."""
+    """Path on the CD to node. ``serve``: the guest does what it is asked for, not the scenario's steps.
+
+    Raises Failure when something that the scenario needs is not there.
+    """
     wanted = {INIT, LINKER, *plan.needed_programs(scenario.steps)}
     lacking = sorted(wanted - set(programs)) + [f"{name}.o" for name in MODULES if name not in modules]
     if lacking:
@@ -37,8 +44,9 @@ def files(
         programs={PurePosixPath(path).name: path for path in places.values()},
         reports=REPORTS,
         facts=FACTS,
-        steps=scenario.steps,
-        pause=True,
+        steps=() if serve else scenario.steps,
+        pause=not serve,
+        serve=serve,
         reboot=True,
     )
     return nodes | {plan.PATH: file(plan.render(followed).encode())}

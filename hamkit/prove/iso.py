@@ -18,7 +18,7 @@ from types import MappingProxyType
 from hamkit.errors import MissingNeed, UserError
 from hamkit.files import scratch_folder, write_whole
 from hamkit.prove.initramfs import Node
-from hamkit.prove.qemu import PROGRAM
+from hamkit.prove.qemu import PROGRAM, report_socket
 from hamkit.run import run
 
 LOADER = (
@@ -92,11 +92,6 @@ class DiscMachine:
             return f"file,id=report,path={_quoted(self.report)}"
         place = _quoted(report_socket(control))
         return f"socket,id=report,path={place},server=on,wait=off"
-
-
-def report_socket(control: Path) -> Path:
-    """Where the second serial port of a machine under control can be reached."""
-    return control.with_name("report")
 
 
 def _monitor(control: Path | None) -> tuple[str, ...]:

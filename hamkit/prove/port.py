@@ -47,9 +47,9 @@ class Port:
         found = [PAUSE.fullmatch(line) for line in self._lines()]
         return [int(match[1]) for match in found if match]
 
-    def go_on(self) -> None:
-        """End a pause."""
-        self._socket.send(b"\n")
+    def go_on(self, line: str = "\n") -> None:
+        """End a pause: a serving guest is asked for what the line says (see ``plan.request``)."""
+        self._socket.sendall(line.encode())
 
     def _lines(self) -> list[str]:
         lines: list[str] = []

@@ -56,7 +56,8 @@ class Machine:
 
     ``graphics=off`` makes the firmware speak on the first serial port. ERMS is masked because
     emulated byte-wise string instructions are several times slower than the kernel's other ways
-    to copy and clear memory.
+    to copy and clear memory. ``low_memory`` (bytes): so much RAM lies below 4 GiB at most, 0: as the board
+    has it. ``serve``: the second port is the socket ``report`` beside the control socket.
     """
 
     kernel: Path
@@ -67,23 +68,36 @@ class Machine:
     report: Path
     cpus: int = 1
     model: str = "max,-erms"
+    low_memory: int = 0
+    serve: bool = False
 
     def argv(self, control: Path) -> tuple[str, ...]:
         """QEMU's argument vector, with its QMP server at the socket ``control``."""
         threads = "multi" if self.cpus > 1 else "single"
+        below = f",max-ram-below-4g={self.low_memory}" if self.low_memory else ""
         return (
             PROGRAM,
             *("-no-user-config", "-nodefaults", "-no-reboot"),
-            *("-machine", "q35,graphics=off", "-accel", f"tcg,thread={threads}"),
+            *("-machine", f"q35,graphics=off{below}", "-accel", f"tcg,thread={threads}"),
             *("-cpu", self.model, "-smp", str(self.cpus), "-m", f"{self.memory // 1024}k"),
             *("-display", "none", "-vga", "none"),
             *("-chardev", f"file,id=console,path={_quoted(self.console)}", "-serial", "chardev:console"),
-            *("-chardev", f"file,id=report,path={_quoted(self.report)}", "-serial", "chardev:report"),
+            *("-chardev", self._port(control), "-serial", "chardev:report"),
             *("-chardev", f"socket,id=control,path={_quoted(control)},server=on,wait=off"),
             *("-mon", "chardev=control,mode=control"),
             *("-kernel", os.fspath(self.kernel), "-initrd", os.fspath(self.initramfs)),
             *("-append", self.append),
         )
+
+    def _port(self, control: Path) -> str:
+        if not self.serve:
+            return f"file,id=report,path={_quoted(self.report)}"
+        return f"socket,id=report,path={_quoted(report_socket(control))},server=on,wait=off"
+
+
+def report_socket(control: Path) -> Path:
+    """Where the second serial port of a machine under control can be reached."""
+    return control.with_name("report")
 
 
 class Session:

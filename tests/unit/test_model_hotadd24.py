@@ -65,7 +65,7 @@ def test_highend_only_rises() -> None:
     high = added(ham(), (4 * GIB, BLOCK))
     assert high.vm.counters.highend_pfn == high.vm.counters.max_mapnr == (4 * GIB + BLOCK) // PAGE
     low = added(high, (GIB // 2, BLOCK))
-    assert grown(high, low) == (512, 1, 503, 0, 0, 503)
+    assert grown(high, low) == (512, 1, 504, 0, 0, 504)
 
 
 def test_order_of_nodes_and_zonelists_is_that_of_the_adding() -> None:
@@ -80,9 +80,9 @@ def test_struct_pages_that_share_a_page_of_the_window_are_paid_for_once() -> Non
     """68 bytes of struct page: a block's 34816 bytes end within a page, which its neighbour uses too."""
     old = Kernel(struct_page=68, least=10)
     apart = added(ham(kernel=old), (512 * MIB, BLOCK), (1022 * MIB - BLOCK, BLOCK)).vm
-    assert [r.zone.metadata for r in apart.regions] == [9 + 1, 9 + 1]
+    assert [r.zone.metadata for r in apart.regions] == [9 + 1, 9]
     together = added(ham(kernel=old), (512 * MIB, BLOCK), (514 * MIB, BLOCK)).vm
-    assert [r.zone.metadata for r in together.regions] == [9 + 1, 8 + 1]
+    assert [r.zone.metadata for r in together.regions] == [9 + 1, 8]
     at_boot = added(ham(kernel=old), (128 * MIB, BLOCK)).vm  # boot's 32768 structs end at a page's end
     assert [r.zone.metadata for r in at_boot.regions] == [9 + 1]
 
@@ -95,13 +95,21 @@ def test_wait_tables_cost_too() -> None:
     assert cost == [3072 + 8, 3072 + 11]
 
 
-def test_iomem_holds_what_ends_below_4_gib() -> None:
+def test_iomem_shows_regions_wherever_they_are() -> None:
     vm = added(ham(), (4 * GIB, BLOCK), (GIB // 2, BLOCK)).vm
-    assert vm.system_ram == (
-        Extent(0, 0x9F000),
-        Extent(MIB, 128 * MIB),
-        Extent(GIB // 2, GIB // 2 + BLOCK),
-    )
+    boot = (Extent(0, 0x9F000), Extent(MIB, 128 * MIB))
+    below, above = Extent(GIB // 2, GIB // 2 + BLOCK), Extent(4 * GIB, 4 * GIB + BLOCK)
+    assert vm.system_ram == (*boot, below, above)
+    assert ham(limit=None).vm.system_ram == (Extent(0, 0x9FC00), Extent(MIB, GIB - 128 * KIB))
+    crossing = ham().vm.with_memory(Extent(4 * GIB - BLOCK, 4 * GIB + BLOCK))
+    assert crossing.system_ram[2:] == (Extent(4 * GIB - BLOCK, 4 * GIB), above)
+
+
+def test_tables_of_small_regions_share_a_page() -> None:
+    """80 bytes of bitmaps each: the first region pays for the page, all others find it backed."""
+    vm = added(ham(), *((GIB // 2 + n * 2 * BLOCK, BLOCK) for n in range(REGIONS))).vm
+    assert [r.zone.metadata for r in vm.regions] == [9] + [8] * 31
+    assert {r.tables for r in vm.regions} == {80}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +132,9 @@ def test_what_the_window_does_not_reach_is_not_listed(start: int, size: int, att
         (TOP - BLOCK, BLOCK, RO, Errno.EINVAL),
         (TOP - BLOCK, 2 * BLOCK, RO, Errno.EINVAL),
         (64 * GIB, BLOCK, RO, Errno.E2BIG),
-        (64 * GIB - BLOCK, 2 * BLOCK, RO, Errno.E2BIG),
+        (8 * GIB, BLOCK, RO, Errno.E2BIG),  # where the window's reach ends
+        (8 * GIB - BLOCK, 2 * BLOCK, RO, Errno.E2BIG),
+        (8 * GIB - BLOCK, BLOCK + 1, RO, Errno.E2BIG),  # before its alignment is looked at
         (GIB // 2 + PAGE, BLOCK, RO, Errno.EINVAL),
         (GIB // 2, BLOCK + PAGE, RO, Errno.EINVAL),
         (GIB // 2, 1, RO, Errno.EINVAL),
@@ -200,8 +210,8 @@ def test_there_is_room_for_32_regions() -> None:
 
 def test_without_a_window_nothing_can_be_added() -> None:
     vm = booted(Kernel(), BootFacts(qemu.firmware_map(GIB, "pc", hypertransport=False)), 128 * MIB)
-    assert Ham(vm).add(256 * MIB, BLOCK)[1] is Errno.E2BIG
-    assert Ham(vm).add(64 * MIB, BLOCK)[1] is Errno.OK
+    assert Ham(vm).add(256 * MIB, BLOCK) == (Ham(vm), Errno.E2BIG)
+    assert Ham(vm).add(64 * MIB, BLOCK) == (Ham(vm), Errno.OK)  # known, window or not
 
 
 def test_4_gib_end_the_addresses_of_two_level_page_tables() -> None:
@@ -220,6 +230,7 @@ def test_the_scenario_that_ships_is_what_the_model_expects() -> None:
     assert shown["measured"] is False
     last = shown["steps"][-1]
     assert last["globals"]["numnodes"] == len(last["nodes"]) == 5
+    assert [s["metadata_pages"] for s in shown["steps"][:5]] == [0, 257, 1026, 1026, 512 + 1]
     assert last["zonelist"][-2:] == ["node 0 Normal", "node 0 DMA"]
     assert sum(z["spanned"] for z in last["zones"]) == last["globals"]["num_physpages"]
     assert last["meminfo_kib"]["MemTotal"] * KIB == last["globals"]["totalram_pages"] * PAGE

@@ -15,7 +15,8 @@ from hamkit.files import project_root
 
 TASKS = [
     *("doctor", "specs", "facts", "patch", "image", "srpm", "check", "build", "boot", "judge"),
-    *("model", "release", "sign", "verify", "version.bump", "shell", "bench", "test", "lint", "clean"),
+    *("model", "fuzz", "release", "sign", "verify", "version.bump", "shell", "bench", "test", "lint"),
+    "clean",
 ]
 ACTING = ["image", "srpm", "build", "boot", "release"]
 
@@ -68,6 +69,11 @@ def test_model_as_table_and_json() -> None:
         (("model", "--scenario", "/nowhere.toml"), 2, "/nowhere.toml"),
         (("check", "--srpm", "/nowhere.rpm", "--distro", "debian-12"), 2, "/nowhere.rpm"),
         (("judge", "--console", "/nowhere.log"), 2, "/nowhere.log"),
+        (("fuzz",), 2, "--distro"),
+        (("fuzz", "--tree", "/nowhere"), 2, "/nowhere"),
+        (("fuzz", "--tree", "x", "--distro", "debian-12"), 2, "--distro"),
+        (("fuzz", "--tree", "x", "--runs", "0"), 2, "cannot be"),
+        (("fuzz", "--distro", "debian-12", "--highmem", "4G"), 2, "--highmem is for --tree"),
         (("release",), 2, "--distro is not given"),
         (("check", "--distro", "debian-12"), 2, "--srpm is not given"),
         (("judge",), 2, "--console is not given"),

@@ -5,6 +5,7 @@ Scenarios come in groups that share a machine, so that one boot serves a group.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
@@ -115,7 +116,7 @@ def _between(random: Random, least: int, most: int) -> int:
     if most <= least:
         return least
     low, high = least // MIB, most // MIB
-    return min(high, round(low * (high / low) ** random.random())) * MIB
+    return min(high, round(low * math.pow(high / low, random.random()))) * MIB
 
 
 def _steps(ground: Ground, scenario: Scenario, random: Random) -> tuple[Step, ...]:
