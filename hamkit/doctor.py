@@ -16,7 +16,7 @@ from typing import TypeVar
 from hamkit.build.engine import Engine, EngineErrors
 from hamkit.errors import HamkitError
 from hamkit.files import cache_root, project_root
-from hamkit.run import SYSTEM_PATH, run
+from hamkit.run import SYSTEM_PATH, install_hint, run
 
 TASKS = (
     "doctor", "specs", "facts", "patch", "image", "srpm", "check", "build", "boot", "judge",
@@ -144,17 +144,18 @@ def _installed(names: Sequence[str]) -> dict[str, str] | None:
     """Upstream version of each installed package; None where there is no dpkg."""
     if shutil.which("dpkg-query", path=SYSTEM_PATH) is None:
         return None
-    form = "${db:Status-Abbrev} ${Package} ${Version}\\n"
+    form = "${db:Status-Abbrev} ${Package} ${Architecture} ${Version}\\n"
     listed = run(["dpkg-query", "-W", "-f", form, *names], check=False)
-    rows = (line.split() for line in listed.stdout.splitlines())
-    return {row[1]: REVISION.sub("", row[2]) for row in rows if len(row) == 3 and row[0].startswith("ii")}
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    good = [(row[1:3], REVISION.sub("", row[3])) for row in rows if len(row) == 4 and row[0] == "ii"]
+    return {name: version for words, version in good for name in (words[0], ":".join(words))}
 
 
 def _program(package: Package, installed: dict[str, str] | None) -> Need:
     version = (installed or {}).get(package.name)
     by_program = bool(package.program) and shutil.which(package.program, path=SYSTEM_PATH) is not None
     found = by_program or version is not None or (not package.program and installed is None)
-    remedy = "" if found else f"apt-get install {package.name}"
+    remedy = "" if found else install_hint(package.name)
     name = package.program or package.name
     return Need(name, package.purpose, found, version or "", package.tasks, remedy)
 

@@ -8,6 +8,7 @@ hamkit itself be killed (``setpriv --pdeathsig``).
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shlex
 import shutil
@@ -15,7 +16,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ KEPT_ENVIRONMENT = ("HOME", "TMPDIR", "SSL_CERT_FILE", "http_proxy", "https_prox
 TERMINAL_ENVIRONMENT = ("TERM", "COLUMNS", "LINES", "CI", "DOCKER_HOST", "HAM_CACHE")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 GRACE_SECONDS = 5.0
+PR_SET_THP_DISABLE = 41
 TAIL_LINES = 12
 
 Argv = Sequence[str | os.PathLike[str]]
@@ -66,8 +68,15 @@ def find(program: str, package: str = "") -> Path:
     """
     path = shutil.which(program, path=SYSTEM_PATH)
     if path is None:
-        raise MissingNeed(f"{program} is not installed", f"apt-get install {package or program}")
+        raise MissingNeed(f"{program} is not installed", install_hint(package or program))
     return Path(path)
+
+
+def install_hint(package: str) -> str:
+    """The command that installs a Debian package; ``NAME:ARCHITECTURE`` is one of another architecture."""
+    _, _, architecture = package.partition(":")
+    first = f"dpkg --add-architecture {architecture}; apt-get update; " if architecture else ""
+    return f"{first}apt-get install {package}"
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -86,27 +95,41 @@ def spawn(
     stdin: int = subprocess.DEVNULL,
     stdout: int = subprocess.DEVNULL,
     stderr: int = subprocess.STDOUT,
+    small_pages: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a process and kill its whole session when the block ends.
 
+    ``small_pages``: none of its memory comes in huge pages, for one that touches little of much.
     Raises MissingNeed when the program is not installed.
     """
     words = [os.fspath(a) for a in argv]
     program = words[0] if "/" in words[0] else str(find(words[0], package))
     guard = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
-    process = subprocess.Popen(
-        [*guard, program, *words[1:]],
-        env=clean_environment(env),
-        cwd=cwd,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-    )
+    with _without_huge_pages() if small_pages else nullcontext():
+        process = subprocess.Popen(
+            [*guard, program, *words[1:]],
+            env=clean_environment(env),
+            cwd=cwd,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
     try:
         yield process
     finally:
         kill_session(process)
+
+
+@contextmanager
+def _without_huge_pages() -> Iterator[None]:
+    """What is started meanwhile inherits it; where the kernel does not know the option, nothing changes."""
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0)
 
 
 def kill_session(process: subprocess.Popen[bytes]) -> None:

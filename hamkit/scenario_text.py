@@ -11,6 +11,7 @@ from hamkit.model.scenario import (
     AddStep,
     FaultStep,
     RetryStep,
+    RunStep,
     Scenario,
     Step,
     UseStep,
@@ -62,6 +63,8 @@ def _step_fields(step: Step) -> dict[str, object]:
             fields["size"] = size_text(step.size)
         case FaultStep():
             fields["count"] = step.count
+        case RunStep():
+            fields["words"] = list(step.words)
         case RetryStep() | AbuseStep():
             pass
     if isinstance(step, AddStep | RetryStep):

@@ -11,7 +11,15 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 
 from hamkit.errors import UserError
@@ -29,6 +37,7 @@ from hamkit.model.scenario import (
     Line,
     Machine,
     RetryStep,
+    RunStep,
     Scenario,
     Step,
     UseStep,
@@ -51,6 +60,8 @@ WATERMARKS = {"fields": (), "array": (256, 32)}  # lower_zone_reserve_ratio of k
 MOST_MEMORY = 64 << 30  # beyond, the memory block size changes and software emulation takes minutes
 MOST_CPUS = 64
 MOST_STEPS = 100
+MOST_WORDS = 10
+RUNNABLE = ("memwork", "memfill", "hamctl", "hamabuse")  # what a step may run in the guest
 
 
 def parse_size(value: object) -> int:
@@ -75,6 +86,7 @@ def _errno(value: object) -> Errno:
 
 
 Address = Annotated[int, BeforeValidator(parse_size), Field(ge=0, lt=TOP)]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./:=+-]+$")]
 Result = Annotated[Errno, BeforeValidator(_errno)]
 
 
@@ -176,7 +188,22 @@ class _Abuse(_Table):
         return AbuseStep()
 
 
-_Action = Annotated[_Add | _Use | _Retry | _Fault | _Abuse, Field(discriminator="action")]
+class _Run(_Table):
+    action: Literal["run"]
+    words: Annotated[tuple[Word, ...], Field(min_length=1, max_length=MOST_WORDS)]
+
+    @field_validator("words")
+    @classmethod
+    def _known(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        if words[0] not in RUNNABLE:
+            raise ValueError(f"{words[0]} is none of the guest's programs: {', '.join(RUNNABLE)}")
+        return words
+
+    def value(self) -> Step:
+        return RunStep(self.words)
+
+
+_Action = Annotated[_Add | _Use | _Retry | _Fault | _Abuse | _Run, Field(discriminator="action")]
 
 
 class _File(_Table):
@@ -247,7 +274,7 @@ def _user_error(name: str, mistakes: list[str]) -> UserError:
 def _mistake(error: ErrorDetails) -> str:
     where = _where(error["loc"])
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        return f"{where}.action: missing or unknown, one of add, use, retry, fault, abuse"
+        return f"{where}.action: missing or unknown, one of add, use, retry, fault, abuse, run"
     return f"{where}: {error['msg'].removeprefix('Value error, ')}"
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hamkit.errors import UserError
-from hamkit.files import cache_root, folder_whole, scratch_folder, sha256_file
+from hamkit.files import cache_root, folder_whole, scratch_folder, sha256_file, write_whole
 from hamkit.kernel.identify import is_tree
 from hamkit.kernel.unpack import Writer, unpack_tar
 from hamkit.rpmfiles import extract_rpm, read_package
@@ -49,13 +49,26 @@ def open_source(given: str | Path) -> KernelSource:
         root = _unpacked(path, _unpack_package)
     else:
         root = _unpacked(path, unpack_tar)
-    return KernelSource(root, str(given), tree_digest(root))
+    return KernelSource(root, str(given), remembered_digest(root))
 
 
 def known_names() -> tuple[str, ...]:
     """The sources in the cache, by name."""
     folder = cache_root() / "kernels"
     return tuple(sorted(p.name for p in folder.iterdir() if p.name[0] != ".")) if folder.is_dir() else ()
+
+
+def remembered_digest(root: Path) -> str:
+    """``tree_digest``, remembered for as long as no file's inode, size, mode or times change."""
+    seen = hashlib.sha256()
+    for name, entry in sorted(_entries(os.fspath(root), "")):
+        now = entry.stat(follow_symlinks=False)
+        words = (name, now.st_ino, now.st_size, now.st_mode, now.st_mtime_ns, now.st_ctime_ns)
+        seen.update(repr(words).encode(errors="surrogateescape"))
+    note = cache_root() / "digests" / seen.hexdigest()
+    if not note.is_file():
+        write_whole(note, tree_digest(root))
+    return note.read_text(encoding="ascii")
 
 
 def tree_digest(root: Path) -> str:

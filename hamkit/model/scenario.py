@@ -148,7 +148,23 @@ class AbuseStep:
         return "abuse"
 
 
-Step = AddStep | UseStep | RetryStep | FaultStep | AbuseStep
+@dataclass(frozen=True)
+class RunStep:
+    """One of our programs is run; ``words`` are its name and arguments. It must end well."""
+
+    action: ClassVar[str] = "run"
+    words: tuple[str, ...]
+
+    @property
+    def expect(self) -> Errno:
+        return Errno.OK
+
+    @property
+    def label(self) -> str:
+        return " ".join(self.words)
+
+
+Step = AddStep | UseStep | RetryStep | FaultStep | AbuseStep | RunStep
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from hamkit.errors import UserError
-from hamkit.model.scenario import AbuseStep, AddStep, FaultStep, RetryStep, Step, UseStep
+from hamkit.model.scenario import AbuseStep, AddStep, FaultStep, RetryStep, RunStep, Step, UseStep
 
 PATH = "/plan"  # where haminit looks for it
 MOST_WORDS = 20  # in a line; as in haminit.h
@@ -70,6 +70,8 @@ def words(step: Step) -> tuple[str, ...]:
             return ("retry",)
         case AbuseStep():
             return ("run", "hamabuse")
+        case RunStep(words=words_):
+            return ("run", *words_)
         case _:
             assert_never(step)
 
@@ -77,7 +79,9 @@ def words(step: Step) -> tuple[str, ...]:
 def needed_programs(steps: Iterable[Step]) -> tuple[str, ...]:
     """Names of the programs that the steps run in the guest, sorted."""
     needs = {"add": "hamctl", "retry": "hamctl", "abuse": "hamabuse"}
-    return tuple(sorted({needs[step.action] for step in steps if step.action in needs}))
+    steps = tuple(steps)
+    own = {step.words[0] for step in steps if isinstance(step, RunStep)}
+    return tuple(sorted(own | {needs[step.action] for step in steps if step.action in needs}))
 
 
 def _line(line: tuple[str, ...]) -> str:

@@ -46,6 +46,10 @@ class Startable(Protocol):
     @property
     def report(self) -> Path: ...
 
+    @property
+    def small_pages(self) -> bool:
+        """Whether QEMU's memory is not to come in huge pages (see ``hamkit.run.spawn``)."""
+
     def argv(self, control: Path) -> tuple[str, ...]:
         """QEMU's argument vector, with its QMP server at the socket ``control``."""
 
@@ -70,6 +74,7 @@ class Machine:
     model: str = "max,-erms"
     low_memory: int = 0
     serve: bool = False
+    small_pages: bool = False
 
     def argv(self, control: Path) -> tuple[str, ...]:
         """QEMU's argument vector, with its QMP server at the socket ``control``."""
@@ -200,7 +205,7 @@ def session(machine: Startable, log: Path) -> Iterator[Session]:
     with _socket_folder() as folder, log.open("wb") as out, asyncio.Runner() as runner:
         control = folder / "qmp"
         argv = machine.argv(control)
-        with spawn(argv, package=PACKAGE, stdout=out.fileno()) as process:
+        with spawn(argv, package=PACKAGE, stdout=out.fileno(), small_pages=machine.small_pages) as process:
             running = Session(argv, process, runner, control)
             try:
                 running.connect(control)

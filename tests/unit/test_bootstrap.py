@@ -152,6 +152,17 @@ def test_a_machine_that_is_not_debian_is_told_what_to_install(prepared: Checkout
     assert prepared.run("model", PATH=str(tmp_path)).stderr == ""
 
 
+def test_a_flag_asks_for_packages_too(prepared: Checkout, tmp_path: Path) -> None:
+    for name in TOOLS:
+        (tmp_path / name).symlink_to(str(shutil.which(name, path=SYSTEM_PATH)))
+    prepared.packages("strange-package no-such-program --tree why", "foreign:i386 no-such --tree why")
+    assert prepared.run("build", PATH=str(tmp_path)).stderr == ""
+    for words in (("--tree", "x"), ("--tree=x",)):
+        said = prepared.run("build", *words, PATH=str(tmp_path)).stderr
+        lines = [line for line in said.splitlines() if "not Debian or Ubuntu" in line]
+        assert [line.rsplit(" ", 1)[1] for line in lines] == ["strange-package", "foreign:i386"]
+
+
 def test_without_root_or_sudo_it_says_what_to_ask_for(prepared: Checkout) -> None:
     if run(["unshare", "--user", "true"], check=False).returncode:
         pytest.skip("user namespaces, in which nobody is root, are switched off here")

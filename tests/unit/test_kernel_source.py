@@ -16,7 +16,7 @@ import pytest
 from hamkit.errors import UserError
 from hamkit.files import project_root
 from hamkit.kernel import unpack
-from hamkit.kernel.source import known_names, open_source, tree_digest
+from hamkit.kernel.source import known_names, open_source, remembered_digest, tree_digest
 from tests.unit.rpm_writer import File, Recipe, write
 
 SMALL = project_root() / "tests" / "data" / "kernel" / "small24"
@@ -248,3 +248,14 @@ def test_digest_sees_names_contents_modes_and_links(tmp_path: Path) -> None:
         step()
         seen.add(tree_digest(tmp_path))
         assert len(seen) == number
+
+
+def test_a_digest_is_remembered_until_a_file_changes(cache: Path, tmp_path: Path) -> None:
+    root = tmp_path / "linux"
+    shutil.copytree(SMALL, root)
+    first = remembered_digest(root)
+    assert first == tree_digest(root)
+    assert [path.read_text() for path in (cache / "digests").iterdir()] == [first]
+    assert remembered_digest(root) == first
+    (root / "mm" / "vmscan.c").write_text("changed\n")
+    assert remembered_digest(root) == tree_digest(root) != first

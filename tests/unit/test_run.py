@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hamkit.errors import Failure, MissingNeed
-from hamkit.run import ToolFailed, find, paste, run
+from hamkit.run import ToolFailed, find, paste, run, spawn
 
 
 def test_output_and_environment_are_clean(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,3 +84,16 @@ def _wait_for(condition: object, seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
+
+
+def test_small_pages_are_for_the_one_process(tmp_path: Path) -> None:
+    line = 'grep -s THP_enabled /proc/self/status || echo "THP_enabled: unknown"'
+    said = []
+    for small in (True, False):
+        with (
+            (tmp_path / "out").open("wb") as out,
+            spawn(["sh", "-c", line], stdout=out.fileno(), small_pages=small) as process,
+        ):
+            process.wait()
+        said.append((tmp_path / "out").read_text().split()[-1])
+    assert said in (["0", "1"], ["unknown", "unknown"])
