@@ -13,6 +13,8 @@ Rules, with their source (S: the seed; P: patches/README.md):
   higher (S 2.2.1, P).
 * A request is cut down to what is missing; every missing piece is judged before one is added; the order
   of the reasons is P's table.
+* Where watermarks are kept for each class, an add raises what the boot node's lower zones keep back from
+  allocations for high memory: as boot would have, with that much more of it (P "Classes over nodes").
 * /proc/iomem shows a region as System RAM; one that lies on both sides of 4 GiB is two lines. Of boot's
   RAM it shows no entry of the firmware's map that ends above 4 GiB (arch/i386/kernel/setup.c).
 
@@ -39,6 +41,7 @@ from hamkit.model.i386 import (
 from hamkit.model.scenario import Attribute, Errno
 
 REGIONS = 32
+INTERRUPT_CONTROLLERS = Extent(0xFEC00000, 0xFEF00000)  # which no map need mention
 PAGES_A_QUEUE = 256  # pages that share one wait queue
 MOST_QUEUES = 4096
 LONG = 4
@@ -120,9 +123,20 @@ class Linux24:
     def zones(self) -> tuple[tuple[int, Zone], ...]:
         """Each zone that spans something, with its node's number."""
         return (
-            *((0, z) for z in self.booted.zones if z.spanned),
+            *((0, z) for z in self._boot_zones if z.spanned),
             *((r.node, r.zone) for r in self.regions),
         )
+
+    @property
+    def _boot_zones(self) -> tuple[Zone, ...]:
+        """The boot node's zones; their pages never change, what lower ones keep back may."""
+        if not (self.kernel.lower_ratios and self.regions):
+            return self.booted.zones
+        dma, normal, high = (z.spanned for z in self.booted.zones)
+        high += sum(r.zone.spanned for r in self.regions)
+        marks = watermarks(self.kernel, (dma, normal, high))
+        lower = zip(self.booted.zones[:HIGHMEM], marks, strict=False)
+        return (*(replace(z, marks=m) for z, m in lower), self.booted.zones[HIGHMEM])
 
     @property
     def zonelist(self) -> tuple[tuple[int, str], ...]:
@@ -183,7 +197,8 @@ class Linux24:
 
     def _taken(self, piece: Extent) -> bool:
         """By the firmware, by a device, or by boot's map, in which each frame has its struct page."""
-        others = (*(r.extent for r in reserved(self.facts.firmware)), *self.facts.resources)
+        firmware = (r.extent for r in reserved(self.facts.firmware))
+        others = (*firmware, *self.facts.resources, INTERRUPT_CONTROLLERS)
         return piece.start < self._boot_end or any(piece.overlaps(e) for e in others)
 
     @property

@@ -22,6 +22,7 @@ GLOBALS = (
 )  # fmt: skip
 NODES = "pgdat_list"
 ZONES = ("DMA", "Normal", "HighMem")  # of a node, in this order
+MARKS = 3 * len(ZONES)  # words from the first watermark on: three, or three a class of zones
 MOST_NODES = 64
 SYMBOL = re.compile(r"([0-9a-f]{8}) [A-Za-z?] (\S+)")
 SHOWN = re.compile(r"^[0-9a-f]+:((?: 0x[0-9a-f]{8})+)\s*$", re.MULTILINE)
@@ -32,7 +33,8 @@ Monitor = Callable[[str], str]
 @dataclass(frozen=True)
 class ZoneCount24:
     """A zone that spans something, in pages. ``node`` counts from the head of the list of nodes; ``marks``:
-    pages_min, pages_low and pages_high, as often as the kernel has them."""
+    MARKS words from pages_min on; a kernel whose watermarks have no classes keeps something else behind
+    the first three."""
 
     node: int
     name: str
@@ -150,7 +152,7 @@ class Reader:
             words[at["start"]],
             words[at["size"]],
             words[at["free"]],
-            words[first : first + 3] if marks is not None else (),
+            words[first : first + MARKS] if marks is not None else (),
         )
 
     def _words(self, virtual: int, count: int) -> tuple[int, ...]:

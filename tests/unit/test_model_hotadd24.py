@@ -153,6 +153,9 @@ def test_faulty_arguments_leave_no_entry(start: int, size: int, attr: Attribute,
         (GIB - BLOCK, BLOCK, RO, Errno.EROFS),  # before the firmware's tail
         (GIB - BLOCK, BLOCK, Attribute.RW, Errno.EEXIST),
         (4 * GIB - BLOCK, BLOCK, Attribute.RW, Errno.EEXIST),  # ROM
+        (0xFEC00000, BLOCK, Attribute.RW, Errno.EEXIST),  # interrupt controllers
+        (0xFEE00000, BLOCK, Attribute.RW, Errno.EEXIST),
+        (0xFEA00000, BLOCK, Attribute.RW, Errno.ENODEV),
         (2 * GIB, BLOCK, Attribute.RW, Errno.ENODEV),
         (6 * GIB - BLOCK, 2 * BLOCK, Attribute.RW, Errno.ENODEV),
         (8 * GIB - BLOCK, BLOCK, Attribute.RW, Errno.ENODEV),
@@ -206,6 +209,20 @@ def test_there_is_room_for_32_regions() -> None:
     almost = added(ham(), *((GIB // 2 + n * 2 * BLOCK, BLOCK) for n in range(REGIONS - 1)))
     _, both = almost.add(GIB // 2, 4 * BLOCK)  # two gaps: the second piece has no room, so neither is added
     assert both is Errno.ENOSPC
+
+
+def test_lower_zones_keep_more_back_where_watermarks_have_classes() -> None:
+    kernel = Kernel(struct_page=48, ratios=(128, 128, 128), lower_ratios=(256, 32))
+    before = ham(kernel=kernel)
+    dma, normal = (z for _, z in before.vm.zones)
+    assert (len(dma.marks), len(normal.marks)) == (2, 1)  # boot had no high memory
+    after = added(before, (GIB // 2, 256 * MIB), (4 * GIB, 128 * MIB))
+    dma, normal = (z for node, z in after.vm.zones if not node)
+    assert normal.marks == (Marks(224, 448, 672), Marks(224 + 3072, 448 + 3072, 672 + 3072))
+    assert dma.marks[2].least == 32 + (28672 + 98304) // 256
+    assert [len(z.marks) for node, z in after.vm.zones if node] == [1, 1]
+    plain = ham().vm
+    assert added(ham(), (GIB // 2, BLOCK)).vm.zones[:2] == plain.zones
 
 
 def test_without_a_window_nothing_can_be_added() -> None:
