@@ -254,6 +254,20 @@ def test_who_gets_bounce_pages(tree: Path, body: str | None, there: bool, needs:
     assert (facts["emergency_pool"], facts["emergency_pool_highmem"]) == (there, needs)
 
 
+@pytest.mark.parametrize(
+    ("body", "one_node"),
+    [
+        ("", False),
+        ("zone_t *zone = pgdat_list->node_zones + type;", True),
+        ("zone_t *zone = pgdat->node_zones + type;\n\tpgdat = pgdat->node_next;", False),
+    ],
+)
+def test_whose_zones_are_refilled(tree: Path, body: str, one_node: bool) -> None:
+    text = (tree / "mm" / "vmscan.c").read_text()
+    (tree / "mm" / "vmscan.c").write_text(f"{text}\nstatic int refill_inactive(void)\n{{\n\t{body}\n}}\n")
+    assert probe(tree)["refill_one_node"] is one_node
+
+
 def test_a_fact_that_was_not_found_cannot_be_used(edit: Edit, tree: Path) -> None:
     edit("include/asm-i386/page.h", "VALID_PAGE", "VALID")
     with pytest.raises(UserError, match="does not tell valid_page"):

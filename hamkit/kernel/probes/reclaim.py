@@ -98,6 +98,14 @@ def class_counters(tree: Tree) -> Seen:
     return Seen.whether(found, "mm/swap.c")
 
 
+def refill_one_node(tree: Tree) -> Seen:
+    """Whether refill_inactive() looks for zones short of inactive pages in the first node only."""
+    found = tree.source(VMSCAN).function("refill_inactive")
+    if found is None:
+        return Seen(False, VMSCAN)
+    return Seen.at(found.has(r"\bnode_zones\b") and not found.has(r"\bnode_next\b"), found)
+
+
 def emergency_pool(tree: Tree) -> Seen:
     found = tree.source(HIGHMEM).function("init_emergency_pool")
     return Seen.whether(found, HIGHMEM)
@@ -130,6 +138,7 @@ PROBES = (
     Probe("shrink_cache_class", "shrink_cache skips other classes", shrink_cache_class),
     Probe("init_asks_balance", "init asks whether its class is balanced", init_asks_balance),
     Probe("class_counters", "zones count pages of their class", class_counters),
+    Probe("refill_one_node", "refill_inactive looks at one node", refill_one_node),
     Probe("emergency_pool", "emergency bounce pool", emergency_pool),
     Probe("emergency_pool_highmem", "bounce pool needs highmem at boot", emergency_pool_highmem),
     Probe("blk_max_pfn", "blk_max_pfn", blk_max_pfn),
