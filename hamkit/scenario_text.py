@@ -45,6 +45,7 @@ def text(scenario: Scenario) -> str:
                 "memory": size_text(machine.memory),
                 "boot_memory": size_text(machine.boot_memory),
                 "low_memory": None if machine.low_memory is None else size_text(machine.low_memory),
+                "swap": size_text(machine.swap) if machine.swap else None,
                 "cpus": machine.cpus,
             },
         ),

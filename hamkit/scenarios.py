@@ -58,6 +58,7 @@ LEAST_LOW_MEMORY = 32 * MIB
 MOST_RESERVE = 896 * MIB  # all of lowmem
 WATERMARKS = {"fields": (), "array": (256, 32)}  # lower_zone_reserve_ratio of kernels that have it
 MOST_MEMORY = 64 << 30  # beyond, the memory block size changes and software emulation takes minutes
+MOST_SWAP = GIB
 MOST_CPUS = 64
 MOST_STEPS = 100
 MOST_WORDS = 10
@@ -114,6 +115,7 @@ class _Machine(_Table):
     memory: Address
     boot_memory: Address
     low_memory: Address | None = None
+    swap: Annotated[int, BeforeValidator(parse_size), Field(ge=0, le=MOST_SWAP, multiple_of=MIB)] = 0
     cpus: Annotated[int, Field(ge=1, le=MOST_CPUS)] = 1
 
 
@@ -254,9 +256,8 @@ def parse(text: str, name: str = "scenario") -> Scenario:
         raise _user_error(name, [_mistake(e) for e in bad.errors()] + _impossible(data)) from bad
     if mistakes := _impossible(data):
         raise _user_error(name, mistakes)
-    machine = Machine(
-        file.machine.memory, file.machine.boot_memory, file.machine.cpus, file.machine.low_memory
-    )
+    asked = file.machine
+    machine = Machine(asked.memory, asked.boot_memory, asked.cpus, asked.low_memory, asked.swap)
     return Scenario(
         file.scenario.name,
         machine,
@@ -295,7 +296,7 @@ def _impossible(data: dict[str, Any]) -> list[str]:
         found.append('kernel: only for scenario.line = "2.4" or "both"')
     if not found and Line.LINUX24 in lines and memory is not None and boot is not None:
         found += _invented_memory(memory, boot, _quiet(machine.get("low_memory")))
-    return found + _too_much_used(data.get("step"), memory)
+    return found + _too_much_used(data.get("step"), memory, _quiet(machine.get("swap", 0)) or 0)
 
 
 def _table(data: dict[str, Any], name: str) -> dict[str, Any]:
@@ -322,12 +323,13 @@ def _invented_memory(memory: int, boot: int, low: int | None) -> list[str]:
     return [f"machine.boot_memory: beyond {end:#x}, where RAM ends; for all of it give machine.memory"]
 
 
-def _too_much_used(steps: object, memory: int | None) -> list[str]:
+def _too_much_used(steps: object, memory: int | None, swap: int) -> list[str]:
     if memory is None or not isinstance(steps, list):
         return []
+    most, what = memory + swap, "machine.memory and its swap" if swap else "machine.memory"
     uses = [(n, s) for n, s in enumerate(steps, 1) if isinstance(s, dict) and s.get("action") == "use"]
     sizes = [(n, _quiet(s.get("size"))) for n, s in uses]
-    return [f"step[{n}].size: uses more than machine.memory" for n, size in sizes if size and size > memory]
+    return [f"step[{n}].size: uses more than {what}" for n, size in sizes if size and size > most]
 
 
 def _quiet(value: object) -> int | None:

@@ -7,7 +7,7 @@
  * memwork cow SIZE		fills, forks, and each of both writes to all pages
  * memwork file TYPE SIZE	a file in a filesystem of memory, of that type
  * memwork read PATH SIZE	twice a file that has the words of memfill
- * memwork swapon DEVICE
+ * memwork swapon DEVICE	the first disk
  *
  * Exit status: 0 verified, 1 bad pages or failed, 3 usage.
  */
@@ -22,6 +22,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "fill.h"
@@ -30,6 +31,7 @@
 #define EXIT_USAGE	3
 #define HELD		"/dev/held"
 #define MOST_HELD	32
+#define MOST_FILES	256
 #define PLACE		"/mnt"
 #define FILE_NAME	PLACE "/memwork"
 #define CHUNK_PAGES	256UL
@@ -122,10 +124,10 @@ static int hold(uint64_t pages)
 		return failed("hold");
 	child = fork();
 	if (child == 0) {
-		close(ends[0]);
-		close(0);
-		close(1);
-		close(2);
+		/* Whoever reads what we say waits for the last to close it */
+		for (number = 0; number < MOST_FILES; number++)
+			if (number != ends[1])
+				close(number);
 		setsid();
 		keep(pages, ends[1], result);
 	}
@@ -248,6 +250,14 @@ static int in_memory(const char *type, uint64_t pages)
 	return verified(type, pages, bad);
 }
 
+/* The first disk, for which a guest's /dev may have no node */
+static int swap_to(const char *device)
+{
+	if (access(device, F_OK))
+		mknod(device, S_IFBLK | 0600, makedev(3, 0));
+	return swapon(device, 0) ? failed(device) : 0;
+}
+
 static int read_twice(const char *path, uint64_t pages)
 {
 	uint64_t bad = 0;
@@ -284,7 +294,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(command, "release"))
 		return release();
 	if (argc == 3 && !strcmp(command, "swapon"))
-		return swapon(argv[2], 0) ? failed(argv[2]) : 0;
+		return swap_to(argv[2]);
 	if (argc == 3 && pages && !strcmp(command, "hold"))
 		return hold(pages);
 	if (argc == 3 && pages && !strcmp(command, "cow"))

@@ -65,13 +65,14 @@ class Machine:
     """The emulated machine. ``boot_memory`` is ``mem=``: the address from which the kernel ignores RAM.
 
     ``low_memory``: so much RAM lies below 4 GiB at most, the rest above, with a hole between; None: as the
-    board has it.
+    board has it. ``swap``: bytes of a disk to swap to, which the 2.4 line's machine has as /dev/hda.
     """
 
     memory: int
     boot_memory: int
     cpus: int = 1
     low_memory: int | None = None
+    swap: int = 0
 
 
 @dataclass(frozen=True)

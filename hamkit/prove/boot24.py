@@ -6,6 +6,7 @@ After each step the guest waits; the host reads the kernel's globals out of gues
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -64,6 +65,8 @@ def boot_tree(request: TreeBoot, progress: Progress) -> BootResult:
     for path in (machine.console, machine.report):  # what an earlier run left there is not this run's
         write_whole(path, b"")
     write_iso(disc(request), machine.iso)
+    if machine.disk:
+        make_swap(machine.disk, request.scenario.machine.swap)
     steps = enumerate(request.scenario.steps, 1)
     observer = Observer(
         symbols, machine.report, frozenset(n for n, step in steps if isinstance(step, UseStep))
@@ -81,8 +84,14 @@ def boot_tree(request: TreeBoot, progress: Progress) -> BootResult:
         run,
         watch,
         inputs,
-        Seen(observer.counters, observer.lowest),
+        seen,
     )
+
+
+def make_swap(image: Path, size: int) -> None:
+    """A disk of that many bytes to swap to; it takes no more room than what is swapped."""
+    write_whole(image, guest24.swap_disk(size))
+    os.truncate(image, size)
 
 
 def describe_machine(request: TreeBoot) -> DiscMachine:
@@ -94,6 +103,7 @@ def describe_machine(request: TreeBoot) -> DiscMachine:
         report=request.out / "report.log",
         cpus=max(request.cpus, request.scenario.machine.cpus),
         low_memory=request.scenario.machine.low_memory or 0,
+        disk=request.out / "swap.img" if request.scenario.machine.swap else None,
     )
 
 

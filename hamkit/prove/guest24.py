@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from hamkit.errors import Failure
-from hamkit.model.scenario import Scenario
+from hamkit.model.extents import PAGE
+from hamkit.model.scenario import RunStep, Scenario
 from hamkit.prove import plan
 from hamkit.prove.initramfs import Node, file, folder, link, program
+from hamkit.scenarios import parse_size
 
 REPORTS = ("/proc/meminfo", "/proc/iomem", "/proc/ham/status", "dmesg", "output")
 FACTS = ("/proc/cpuinfo",)
 FOLDERS = ("/dev", "/proc", "/mnt")
 INIT, LINKER = "haminit", "insmod24"
 LINKED = "/sbin/insmod"  # what the linker of modules goes by
+DATA = "/data"
+WORD = (1 << 64) - 1
+SWAP_HEADER, SWAP_SIGNATURE = 1024, b"SWAPSPACE2"
 MODULES = ("ham", "mhp_sim")
 
 
@@ -49,4 +55,28 @@ def files(
         serve=serve,
         reboot=True,
     )
-    return nodes | {plan.PATH: file(plan.render(followed).encode())}
+    return nodes | _data(scenario) | {plan.PATH: file(plan.render(followed).encode())}
+
+
+def swap_disk(size: int) -> bytes:
+    """The first page of a disk of that many bytes to swap to, as ``mkswap`` writes it; the rest is empty."""
+    header = struct.pack("<III", 1, size // PAGE - 1, 0)  # version, last page, bad pages
+    page = bytes(SWAP_HEADER) + header
+    return page + bytes(PAGE - len(page) - len(SWAP_SIGNATURE)) + SWAP_SIGNATURE
+
+
+def _data(scenario: Scenario) -> dict[str, Node]:
+    """The file that ``memwork read`` reads, as long as any step wants it."""
+    words = [step.words for step in scenario.steps if isinstance(step, RunStep)]
+    sizes = [parse_size(w[3]) for w in words if w[:3] == ("memwork", "read", DATA)]
+    if not sizes:
+        return {}
+    return {DATA: file(b"".join(_page(number) for number in range(max(sizes) // PAGE)))}
+
+
+def _page(number: int) -> bytes:
+    """A page with memfill's words: one in 64 bytes, made from the page's number (ham-src/proof/fill.c)."""
+    seed = (number + 1) * 0x9E3779B97F4A7C15 & WORD
+    seed = (seed ^ seed >> 29) * 0xBF58476D1CE4E5B9 & WORD
+    seed ^= seed >> 32
+    return b"".join(struct.pack("<Q56x", seed + line * 8 & WORD) for line in range(PAGE // 64))

@@ -53,7 +53,8 @@ class DiscMachine:
     so that the host can answer the guest.
 
     ``slots`` and ``largest`` (bytes) leave room for memory plugged in while it runs; at most ``low_memory``
-    bytes of RAM lie below 4 GiB, 0: as the board has it; ``extra`` are more arguments for QEMU.
+    bytes of RAM lie below 4 GiB, 0: as the board has it; ``disk``: an image that is the first disk;
+    ``extra`` are more arguments for QEMU.
     """
 
     iso: Path
@@ -65,6 +66,7 @@ class DiscMachine:
     largest: int = 0
     low_memory: int = 0
     model: str = DEFAULT_MODEL
+    disk: Path | None = None
     extra: tuple[str, ...] = ()
     small_pages: bool = True  # 2.4 probes memory 2 MiB apart: zeroing huge pages for that took half the time
 
@@ -85,6 +87,7 @@ class DiscMachine:
             *("-chardev", self._port(control), "-serial", "chardev:report"),
             *_monitor(control),
             *("-drive", f"file={_quoted(self.iso)},if=ide,index=2,media=cdrom,readonly=on", "-boot", "d"),
+            *_first_disk(self.disk),
             *self.extra,
         )
 
@@ -93,6 +96,12 @@ class DiscMachine:
             return f"file,id=report,path={_quoted(self.report)}"
         place = _quoted(report_socket(control))
         return f"socket,id=report,path={place},server=on,wait=off"
+
+
+def _first_disk(image: Path | None) -> tuple[str, ...]:
+    if image is None:
+        return ()
+    return ("-drive", f"file={_quoted(image)},if=ide,index=0,media=disk,format=raw,cache=unsafe")
 
 
 def _monitor(control: Path | None) -> tuple[str, ...]:

@@ -233,3 +233,17 @@ def test_every_scenario_that_ships_is_read_back() -> None:
     for path in scenarios.scenarios_folder().glob("*.toml"):
         scenario = scenarios.load(path)
         assert scenarios.parse(scenario_text.text(scenario)) == scenario
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ('["sh", "-c", "true"]', "sh is none of the guest's programs"),
+        ('["memwork", "a b"]', "words"),
+        ("[]", "words"),
+    ],
+)
+def test_steps_that_run_something_else(words: str, complaint: str) -> None:
+    text = GOOD + f'\n[[step]]\naction = "run"\nwords = {words}\n'
+    with pytest.raises(UserError, match=complaint):
+        scenarios.parse(text)
