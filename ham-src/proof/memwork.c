@@ -4,7 +4,7 @@
  *
  * memwork hold SIZE		fills memory and keeps it when this has ended
  * memwork release		verifies and gives back what is held
- * memwork cow SIZE		fills, forks, and each of both writes to all pages
+ * memwork cow SIZE		fills, forks, and both write to all pages
  * memwork file TYPE SIZE	a file in a filesystem of memory, of that type
  * memwork read PATH SIZE	twice a file that has the words of memfill
  * memwork swapon DEVICE	the first disk
@@ -217,7 +217,8 @@ static int cow(uint64_t pages)
 static int pass(const char *path, uint64_t pages, int writes, uint64_t *bad)
 {
 	static uint64_t words[CHUNK_PAGES * FILL_PAGE / sizeof(uint64_t)];
-	int fd = open(path, writes ? O_WRONLY | O_CREAT | O_EXCL : O_RDONLY, 0600);
+	int flags = writes ? O_WRONLY | O_CREAT | O_EXCL : O_RDONLY;
+	int fd = open(path, flags, 0600);
 	uint64_t page, count;
 	ssize_t done = 0;
 
