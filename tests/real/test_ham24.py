@@ -237,6 +237,17 @@ def test_one_scenario_has_the_same_status_lines_on_both_lines(debian12: Pipeline
     assert [step.rc for step in steps[0]] == [step.rc for step in steps[1]]
 
 
+@pytest.mark.parametrize("flavour", ["up", "smp"])
+def test_globals_and_model_agree_after_failures_and_misuse(flavour: str) -> None:
+    guest24.build("linux-2.4.13", flavour)  # or the reason to skip
+    scenario = scenarios.load(scenarios.scenarios_folder() / "misuse.toml", Line.LINUX24)
+    request = TreeRequest("linux-2.4.13", scenario, flavour=flavour, testing=True, keep=True)
+    run = TreePipeline(request, Quiet())
+    assert run.booted.stage.verdict is Verdict.PASS, run.booted.stage.detail
+    assert [c for c in run.proved.checks if c.verdict is not Verdict.PASS] == []
+    assert run.booted.report.count("\nok ") >= 60, "hamabuse ran twice"
+
+
 PLUG = """
 MHP
 memfill 60M &
