@@ -11,14 +11,15 @@ from hamkit.errors import HamkitError
 from hamkit.files import project_root
 from hamkit.pipeline import STAGES, Pipeline, Request
 from hamkit.progress import Progress
+from hamkit.prove.qemu import version as qemu_version
 from hamkit.publish.dist import PublishRequest, PublishResult, publish
 from hamkit.publish.record import RunRecord, RunStart
 from hamkit.publish.reproduce import SCENARIO_NAME
 from hamkit.publish.sbom import ENVIRONMENT_NAME
 from hamkit.publish.source import Source
-from hamkit.run import run
 from hamkit.stage import Verdict
 
+PYTHON = sys.version.split()[0]
 FAILED = "failed"  # below dist/: runs that did not pass never replace one that did
 
 
@@ -64,7 +65,7 @@ def _stages(pipeline: Pipeline, record: RunRecord) -> None:
     record.learn(
         kernel_release=image.release(pipeline.request.flavour),
         images={"base": image.base.digest, "build": image.digest},
-        tools={"docker": pipeline.engine.version, "python": sys.version.split()[0]} | _qemu_version(),
+        tools={"docker": pipeline.engine.version, "python": PYTHON, "qemu": qemu_version()},
     )
     _, booted = pipeline.checked, pipeline.booted  # a check that fails is on record; the rest still runs
     record.learn(processes=(booted.argv,))
@@ -88,8 +89,3 @@ def _files(request: ReleaseRequest, pipeline: Pipeline) -> Mapping[str, Path]:
         found |= {a.path.name: a.path for a in stage.outputs}
     logs = (*pipeline.logs.glob("*.log"), *(pipeline.logs / "boot").glob("*.log"))
     return found | {path.name: path for path in logs if path.stat().st_size}
-
-
-def _qemu_version() -> dict[str, str]:
-    done = run(["qemu-system-x86_64", "--version"], package="qemu-system-x86")
-    return {"qemu": done.stdout.splitlines()[0].removeprefix("QEMU emulator version ")}

@@ -24,7 +24,7 @@ from qemu.qmp import ConnectError, EventListener, QMPClient, QMPError
 
 from hamkit.errors import Failure
 from hamkit.files import PREFIX, sweep
-from hamkit.run import spawn
+from hamkit.run import run, spawn
 
 PROGRAM, PACKAGE = "qemu-system-x86_64", "qemu-system-x86"
 CONNECT_SECONDS = 30.0
@@ -52,6 +52,12 @@ class Startable(Protocol):
 
     def argv(self, control: Path) -> tuple[str, ...]:
         """QEMU's argument vector, with its QMP server at the socket ``control``."""
+
+
+def version() -> str:
+    """QEMU's version, as it says it. Raises MissingNeed when it is not installed."""
+    done = run([PROGRAM, "--version"], package=PACKAGE)
+    return done.stdout.splitlines()[0].removeprefix("QEMU emulator version ")
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from hamkit import run
 from hamkit.errors import Failure
+from hamkit.files import cache_root, sha256_text, write_whole
 from hamkit.kernel.csource import ENCODING
 
 PACKAGE = "coccinelle"
@@ -34,6 +37,7 @@ class Applied:
     fired: Counter[str]
 
 
+@cache
 def version() -> str:
     """What spatch says of itself. Raises MissingNeed when it is not installed."""
     return run.run(["spatch", "--version"], package=PACKAGE).stdout.splitlines()[0]
@@ -48,8 +52,21 @@ def bodies(cocci: str) -> dict[str, str]:
 def apply(cocci: str, file: str, text: str, work: Path) -> Applied:
     """Apply a semantic patch (its text) to a source (its text); ``work`` is a scratch folder.
 
-    Raises MissingNeed without spatch, Failure when spatch cannot read the patch or the source.
+    What it came to is kept in the cache: trees share many of their sources. Raises MissingNeed
+    without spatch, Failure when spatch cannot read the patch or the source.
     """
+    key = sha256_text(version(), REPORT, cocci, Path(file).name, text)
+    known = cache_root() / "spatch" / key[:2] / f"{key}.json"
+    try:
+        data = json.loads(known.read_text(encoding="utf-8"))
+        return Applied(data["text"], Counter(data["fired"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        applied = _spatch(cocci, file, text, work)
+    write_whole(known, json.dumps({"text": applied.text, "fired": applied.fired}))
+    return applied
+
+
+def _spatch(cocci: str, file: str, text: str, work: Path) -> Applied:
     source, rules, out = work / Path(file).name, work / "rules.cocci", work / "out"
     source.write_text(text, encoding=ENCODING)
     out.unlink(missing_ok=True)

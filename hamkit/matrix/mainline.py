@@ -1,0 +1,100 @@
+"""How each question is answered for a distribution of the mainline: its kernel comes as a package."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from hamkit import scenarios, specs
+from hamkit.matrix.answers import Texts, digest_of, guarded, of_stage
+from hamkit.matrix.booting import boot_cells
+from hamkit.matrix.graph import Answer, Node, Task
+from hamkit.matrix.record import Cell
+from hamkit.pipeline import Pipeline, Request
+from hamkit.progress import Quiet
+from hamkit.stage import Verdict
+
+PASSES = frozenset({Verdict.PASS})
+ALWAYS: frozenset[Verdict] = frozenset()  # the engine knows what images there are
+DRIVES_ITS_OWN = (
+    "HAM drives this kernel's own memory hot-plug: nothing to patch, the kernel comes as a package"
+)
+PACKERS = ("hamkit/build", "hamkit/render", "templates/spec", "ham-src", "CHANGELOG.md")
+PROVERS = ("hamkit/prove", "hamkit/model")
+
+
+def _pipeline(task: Task) -> Pipeline:
+    chosen = task.options.get("scenario", "")
+    scenario = scenarios.load(Path(chosen) if chosen else None)
+    return Pipeline(Request(specs.load(task.row.given), scenario, keep=True), Quiet())
+
+
+def _image(task: Task, texts: Texts) -> Answer:
+    pipeline = _pipeline(task)
+    made, spec = pipeline.image, pipeline.request.spec
+    release = made.release(None)
+    cell = of_stage("identify", made.stage, texts).model_copy(update={"detail": f"Linux {release}"})
+    return Answer((cell,), made.digest, title=f"Linux {release}", origin=spec.distribution.family)
+
+
+def _unpatched(task: Task, texts: Texts) -> Answer:
+    columns = ("facts", "patch", "applies", "configures", "builds")
+    cells = (Cell(column=c, verdict=Verdict.UNSUPPORTED, detail=DRIVES_ITS_OWN) for c in columns)
+    return Answer(tuple(cells))
+
+
+def _srpm(task: Task, texts: Texts) -> Answer:
+    made = _pipeline(task).srpm
+    digest = digest_of({artifact.path.name: artifact.sha256 for artifact in made.stage.outputs})
+    return Answer((of_stage("srpm", made.stage, texts),), digest)
+
+
+def _rpm(task: Task, texts: Texts) -> Answer:
+    return Answer((of_stage("rpm", _pipeline(task).checked.stage, texts),))
+
+
+def _modules(task: Task, texts: Texts) -> Answer:
+    made = _pipeline(task).rpms
+    digest = digest_of({artifact.path.name: artifact.sha256 for artifact in made.stage.outputs})
+    return Answer((of_stage("modules", made.stage, texts),), digest)
+
+
+def _boot(task: Task, texts: Texts) -> Answer:
+    return boot_cells(_pipeline(task), texts)
+
+
+QUESTIONS = {
+    "image": ("identify", _image),
+    "unpatched": ("facts", _unpatched),
+    "srpm": ("srpm", _srpm),
+    "rpm": ("rpm", _rpm),
+    "modules": ("modules", _modules),
+    "boot": ("boots", _boot),
+}
+
+
+def _ask(name: str, task: Task) -> Answer:
+    column, ask = QUESTIONS[name]
+    texts = Texts()
+    return guarded(column, texts, lambda: ask(task, texts), tuple)
+
+
+def _node(name: str, columns: tuple[str, ...], needs: tuple[str, ...], **more: object) -> Node:
+    return Node(name, columns, needs, partial(_ask, name), **more)  # type: ignore[arg-type]
+
+
+NODES = (
+    _node("image", ("identify",), (), lasting=ALWAYS),
+    _node("unpatched", ("facts", "patch", "applies", "configures", "builds"), ()),
+    _node("srpm", ("srpm",), ("image",), makers=PACKERS),
+    _node("rpm", ("rpm",), ("srpm",), makers=("hamkit/prove/rpm", "hamkit/rpmfiles")),
+    _node("modules", ("modules",), ("srpm", "image"), makers=PACKERS),
+    _node(
+        "boot",
+        ("boots", "adds", "model"),
+        ("modules", "image"),
+        makers=PROVERS,
+        tools=("qemu", "scenario"),
+        lasting=PASSES,
+    ),
+)

@@ -1,0 +1,161 @@
+"""One matrix run: rows planned, walked, and put together as a record."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from hamkit import __version__
+from hamkit.build.kernel24.toolchain import find_toolchain
+from hamkit.errors import HamkitError
+from hamkit.files import sha256_file
+from hamkit.kernel.source import open_source
+from hamkit.matrix import mainline, trees
+from hamkit.matrix.cache import AnswerCache, makers_digest
+from hamkit.matrix.columns import Column
+from hamkit.matrix.execute import PYTHON, make
+from hamkit.matrix.graph import Answer, Node, Task, wanted_nodes
+from hamkit.matrix.record import Cell, Counts, Matrix, Row
+from hamkit.matrix.rows import RowSpec
+from hamkit.matrix.walk import Progressing, RowPlan, Settings, Walk, Watch
+from hamkit.prove.qemu import version as qemu_version
+from hamkit.render.series import spatch
+from hamkit.scenarios import default_scenario
+from hamkit.specs import specs_folder
+from hamkit.stage import Stopwatch, Verdict
+
+LINES: Mapping[str, tuple[Node, ...]] = {"2.4": trees.NODES, "mainline": mainline.NODES}
+READERS = 4  # threads that look at trees: they wait for the disk
+
+
+@dataclass(frozen=True)
+class MatrixRequest:
+    """``options`` go to every task: ``scenario`` (a path), ``flavour``, ``highmem``, ``toolchain``."""
+
+    rows: tuple[RowSpec, ...]
+    columns: tuple[Column, ...]
+    options: Mapping[str, str]
+    jobs: int = 1
+    scheduler: str = ""
+    fail_fast: bool = False
+    renew: bool = False
+    argv: tuple[str, ...] = ()
+
+
+def answer(task: Task) -> Answer:
+    """What a worker does with a task."""
+    return next(node for node in LINES[task.row.line] if node.name == task.node).run(task)
+
+
+def run_matrix(request: MatrixRequest, watch: Watch, keep: Callable[[Matrix], None]) -> Matrix:
+    """Walk the whole matrix. ``keep`` is given the record, also that of an interrupted run.
+
+    Raises UserError and MissingNeed for an executor that cannot be had.
+    """
+    started, clock = datetime.datetime.now(datetime.UTC).replace(microsecond=0), Stopwatch()
+    plans = _plans(request)
+    nodes = {node.name: node for plan in plans for node in plan.nodes}
+    tools = _tools({tool for node in nodes.values() for tool in node.tools}, request.options)
+    settings = Settings(
+        makers={name: _makers(name, plans) for name in nodes},
+        tools={name: " ".join(f"{t} {tools[t]}" for t in node.tools) for name, node in nodes.items()},
+        options=request.options,
+        fail_fast=request.fail_fast,
+        renew=request.renew,
+    )
+    executor = make(answer, request.jobs, request.scheduler)
+    walk = Walk(plans, settings, AnswerCache(), executor, watch)
+    complete = False
+    try:
+        walk.go()
+        complete = True
+    finally:
+        matrix = _record(request, walk.state, started, clock.seconds, complete, tools)
+        keep(matrix)
+    return matrix
+
+
+def _makers(name: str, plans: Iterable[RowPlan]) -> str:
+    """Digest of the code behind the nodes of that name, of either line."""
+    makers = {maker for plan in plans for node in plan.nodes if node.name == name for maker in node.makers}
+    return makers_digest(tuple(sorted(makers)))
+
+
+def _plans(request: MatrixRequest) -> list[RowPlan]:
+    columns = [column.name for column in request.columns]
+    with ThreadPoolExecutor(READERS) as pool:
+        digests = list(pool.map(_row_digest, request.rows))
+    return [
+        RowPlan(row, wanted_nodes(LINES[row.line], columns), digest)
+        for row, digest in zip(request.rows, digests, strict=True)
+    ]
+
+
+def _row_digest(row: RowSpec) -> str:
+    """Of the tree, or of the distribution's facts; of the mistake, when there is none."""
+    try:
+        if row.line == "2.4":
+            return open_source(row.given).digest
+        return sha256_file(specs_folder() / f"{row.given}.toml")
+    except HamkitError as bad:
+        return f"none: {bad.message}"
+
+
+def _tools(names: Iterable[str], options: Mapping[str, str]) -> dict[str, str]:
+    """Versions or digests of the tools that nodes name; what is missing says so, and its node will tell."""
+    ask: Mapping[str, Callable[[], str]] = {
+        "spatch": spatch.version,
+        "toolchain": lambda: find_toolchain(options.get("toolchain", "")).digest,
+        "qemu": qemu_version,
+        "scenario": lambda: sha256_file(Path(options.get("scenario") or default_scenario())),
+    }
+    found = {"python": PYTHON}
+    for name in sorted(names):
+        try:
+            found[name] = ask[name]()
+        except (HamkitError, OSError):
+            found[name] = "none"
+    return found
+
+
+def _record(
+    request: MatrixRequest,
+    state: Progressing,
+    started: datetime.datetime,
+    seconds: float,
+    complete: bool,
+    tools: Mapping[str, str],
+) -> Matrix:
+    answers = state.answers
+    texts = {digest: text for found in answers.values() for digest, text in found.texts.items()}
+    return Matrix(
+        hamkit=__version__,
+        started=started,
+        seconds=seconds,
+        argv=request.argv,
+        complete=complete,
+        columns=tuple(column.record() for column in request.columns),
+        rows=tuple(_row(plan, answers, request.columns) for plan in state.plans),
+        counts=Counts(cached=state.cached, computed=state.computed),
+        tools=dict(tools),
+        texts=texts,
+    )
+
+
+def _row(plan: RowPlan, answers: Mapping[tuple[str, str], Answer], columns: tuple[Column, ...]) -> Row:
+    own = [answers[(plan.row.name, node.name)] for node in plan.nodes]
+    cells = {cell.column: cell for found in own for cell in found.cells}
+    nobody = "nothing answers this for such a row yet"
+    return Row(
+        name=plan.row.name,
+        line=plan.row.line,
+        title=next((found.title for found in own if found.title), plan.row.name),
+        origin=next((found.origin for found in own if found.origin), ""),
+        cells=tuple(
+            cells.get(column.name) or Cell(column=column.name, verdict=Verdict.NOT_RUN, detail=nobody)
+            for column in columns
+        ),
+    )

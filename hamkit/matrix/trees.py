@@ -1,0 +1,155 @@
+"""How each question is answered for a 2.4 kernel tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from hamkit import scenarios
+from hamkit.build.kernel24.apply import try_series
+from hamkit.build.kernel24.build import ConfigurationRefused
+from hamkit.errors import HamkitError
+from hamkit.files import cache_root
+from hamkit.kernel.facts import probe
+from hamkit.kernel.identify import identify
+from hamkit.kernel.source import open_source
+from hamkit.matrix.answers import Texts, digest_of, failed, guarded, of_stage
+from hamkit.matrix.booting import boot_cells
+from hamkit.matrix.graph import Answer, Node, Task
+from hamkit.matrix.record import Cell
+from hamkit.pipeline24 import TreePipeline, TreeRequest
+from hamkit.progress import Quiet
+from hamkit.render.series import unsupported
+from hamkit.stage import Stopwatch, Verdict
+
+PASSES = frozenset({Verdict.PASS})
+RENDERERS = ("hamkit/kernel", "hamkit/render", "patches", "templates/kernel")
+BUILDERS = ("hamkit/build/kernel24", "templates/config24")
+PROVERS = ("hamkit/prove", "hamkit/model", "ham-src")
+
+
+def _pipeline(task: Task) -> TreePipeline:
+    chosen = task.options.get("scenario", "")
+    request = TreeRequest(
+        tree=task.row.given,
+        scenario=scenarios.load(Path(chosen) if chosen else None),
+        flavour=task.options.get("flavour", ""),
+        highmem=task.options.get("highmem", ""),
+        toolchain=task.options.get("toolchain", ""),
+        keep=True,
+    )
+    return TreePipeline(request, Quiet())
+
+
+def _identify(task: Task, texts: Texts) -> Answer:
+    source = open_source(task.row.given)
+    found = identify(source.root)
+    facts = {"release": found.release, "vendor": found.vendor, "traits": list(found.traits)}
+    cell = Cell(
+        column="identify", verdict=Verdict.PASS, detail=f"Linux {found.release}, {found.vendor}", facts=facts
+    )
+    return Answer((cell,), source.digest, title=f"Linux {found.release}", origin=found.vendor)
+
+
+def _facts(task: Task, texts: Texts) -> Answer:
+    watch = Stopwatch()
+    found = probe(open_source(task.row.given).root)
+    reasons = unsupported(found)
+    words = "; ".join(reasons) or f"{len(found.facts)} facts" + "".join(f"; {c}" for c in found.caveats)
+    cell = Cell(
+        column="facts",
+        verdict=Verdict.UNSUPPORTED if reasons else Verdict.PASS,
+        detail=texts.hide(words),
+        seconds=watch.seconds,
+        facts=found.values,
+    )
+    return Answer((cell,), digest_of({name: repr(value) for name, value in found.values.items()}))
+
+
+def _patch(task: Task, texts: Texts) -> Answer:
+    made = _pipeline(task).series
+    patches = tuple(texts.add(p.name, p.read_text(encoding="latin-1"), whole=True) for p in made.patches)
+    cell = of_stage("patch", made.stage, texts, patches=patches)
+    return Answer((cell,), digest_of({text.name: text.digest for text in patches}), texts.by_digest)
+
+
+def _applies(task: Task, texts: Texts) -> Answer:
+    pipeline, watch = _pipeline(task), Stopwatch()
+    count = try_series(pipeline.series, pipeline.source.root)
+    words = f"{count} files, without fuzz or offset"
+    return Answer((Cell(column="applies", verdict=Verdict.PASS, detail=words, seconds=watch.seconds),))
+
+
+def _kernel(task: Task, texts: Texts) -> Answer:
+    """Two columns: what stops a build is the configuration, or the compiler."""
+    pipeline, watch = _pipeline(task), Stopwatch()
+    log = (cache_root() / "logs" / f"kernel24-{pipeline.source.root.name}.log",)
+    try:
+        made = pipeline.kernel
+    except ConfigurationRefused as bad:
+        return Answer((failed("configures", bad, watch.seconds, texts, log),), texts=texts.by_digest)
+    except HamkitError as bad:
+        configured = Cell(column="configures", verdict=Verdict.PASS)
+        return Answer((configured, failed("builds", bad, watch.seconds, texts, log)), texts=texts.by_digest)
+    flavour = pipeline.kernel_request.flavour
+    words = f"HIGHMEM{flavour.highmem}, {'smp' if flavour.smp else 'up'}, as asked"
+    cells = (
+        Cell(column="configures", verdict=Verdict.PASS, detail=words),
+        of_stage("builds", made.stage, texts),
+    )
+    return Answer(cells, digest_of({a.path.name: a.sha256 for a in made.stage.outputs}), texts.by_digest)
+
+
+def _modules(task: Task, texts: Texts) -> Answer:
+    made = _pipeline(task).modules
+    digest = digest_of({artifact.path.name: artifact.sha256 for artifact in made.stage.outputs})
+    return Answer((of_stage("modules", made.stage, texts),), digest, texts.by_digest)
+
+
+def _boot(task: Task, texts: Texts) -> Answer:
+    return boot_cells(_pipeline(task), texts)
+
+
+def _ask(name: str, task: Task) -> Answer:
+    """One node's answer, with an expected error as a cell of its first column."""
+    column, ask = QUESTIONS[name]
+    texts = Texts()
+    return guarded(column, texts, lambda: ask(task, texts), lambda: _logs(name))
+
+
+def _logs(name: str) -> Iterable[Path]:
+    return (cache_root() / "logs" / "modules24.log",) if name == "modules" else ()
+
+
+QUESTIONS = {
+    "identify": ("identify", _identify),
+    "facts": ("facts", _facts),
+    "patch": ("patch", _patch),
+    "applies": ("applies", _applies),
+    "kernel": ("configures", _kernel),
+    "modules": ("modules", _modules),
+    "boot": ("boots", _boot),
+}
+
+
+def _node(name: str, columns: tuple[str, ...], needs: tuple[str, ...], **more: object) -> Node:
+    return Node(name, columns, needs, partial(_ask, name), **more)  # type: ignore[arg-type]
+
+
+NODES = (
+    _node("identify", ("identify",), (), makers=("hamkit/kernel",)),
+    _node("facts", ("facts",), ("identify",), makers=("hamkit/kernel", "patches/series.toml")),
+    _node("patch", ("patch",), ("facts",), makers=RENDERERS, tools=("spatch",)),
+    _node("applies", ("applies",), ("patch",), makers=("hamkit/build/kernel24/apply.py",)),
+    _node("kernel", ("configures", "builds"), ("applies", "patch"), makers=BUILDERS, tools=("toolchain",)),
+    _node("modules", ("modules",), ("kernel",), makers=(*BUILDERS, "ham-src"), tools=("toolchain",)),
+    _node(
+        "boot",
+        ("boots", "adds", "model"),
+        ("modules",),
+        makers=PROVERS,
+        tools=("qemu", "scenario"),
+        lasting=PASSES,
+    ),
+)
