@@ -52,7 +52,7 @@ def boot_cells(pipeline: Booting, texts: Texts) -> Answer:
         )
         if not came_up:
             return Answer((boots,), texts=texts.by_digest)
-        adds = of_stage("adds", stage, texts, texts=logs).model_copy(update={"seconds": 0.0})
+        adds = of_stage("adds", stage, texts).model_copy(update={"seconds": 0.0, "texts": logs})
         if stage.verdict is not Verdict.PASS:
             return Answer((boots, adds), texts=texts.by_digest)
         model = _model(pipeline.proved, pipeline.results[-1], texts)

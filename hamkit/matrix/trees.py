@@ -46,9 +46,8 @@ def _identify(task: Task, texts: Texts) -> Answer:
     source = open_source(task.row.given)
     found = identify(source.root)
     facts = {"release": found.release, "vendor": found.vendor, "traits": list(found.traits)}
-    cell = Cell(
-        column="identify", verdict=Verdict.PASS, detail=f"Linux {found.release}, {found.vendor}", facts=facts
-    )
+    words = f"Linux {found.release}, {found.vendor}"
+    cell = Cell(column="identify", verdict=Verdict.PASS, detail=words, facts=facts)
     return Answer((cell,), source.digest, title=f"Linux {found.release}", origin=found.vendor)
 
 
@@ -94,10 +93,8 @@ def _kernel(task: Task, texts: Texts) -> Answer:
         return Answer((configured, failed("builds", bad, watch.seconds, texts, log)), texts=texts.by_digest)
     flavour = pipeline.kernel_request.flavour
     words = f"HIGHMEM{flavour.highmem}, {'smp' if flavour.smp else 'up'}, as asked"
-    cells = (
-        Cell(column="configures", verdict=Verdict.PASS, detail=words),
-        of_stage("builds", made.stage, texts),
-    )
+    configured = Cell(column="configures", verdict=Verdict.PASS, detail=words)
+    cells = (configured, of_stage("builds", made.stage, texts))
     return Answer(cells, digest_of({a.path.name: a.sha256 for a in made.stage.outputs}), texts.by_digest)
 
 
