@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -175,6 +176,11 @@ def dask_version() -> str:
         return importlib.metadata.version("distributed")
     except importlib.metadata.PackageNotFoundError:
         return ""
+
+
+def processors() -> int:
+    """How many tasks this machine can work on at a time."""
+    return len(os.sched_getaffinity(0))
 
 
 def make(work: Work, jobs: int, scheduler: str) -> Executor:

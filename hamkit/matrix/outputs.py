@@ -59,7 +59,7 @@ def _clean(text: str) -> str:
 def as_sarif(matrix: Matrix) -> str:
     """Every cell that failed as a finding; the columns are the rules."""
     rules = [
-        {"id": column.name, "name": column.title, "shortDescription": {"text": column.meaning}}
+        {"id": column.name, "shortDescription": {"text": f"{column.title}: {column.meaning}"}}
         for column in matrix.columns
     ]
     numbers = {column.name: number for number, column in enumerate(matrix.columns)}

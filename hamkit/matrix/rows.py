@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -79,13 +80,8 @@ def _split(words: str) -> list[str]:
 
 def natural(name: str) -> list[tuple[int, int, str]]:
     """A sort key by which 2.4.9 comes before 2.4.10."""
-    pieces, text = [], ""
-    for letter in name + "\0":
-        if text and letter.isdigit() != text[-1].isdigit():
-            pieces.append((0, int(text), "") if text.isdigit() else (1, 0, text))
-            text = ""
-        text += letter
-    return pieces
+    pieces = re.findall(r"\d+|\D+", name)
+    return [(0, int(piece), "") if piece.isdecimal() else (1, 0, piece) for piece in pieces]
 
 
 def _hint(known: tuple[str, ...]) -> str:

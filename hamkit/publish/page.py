@@ -68,8 +68,8 @@ def render_page(result: RunResult, console: str | None) -> str:
     """The page of a run; ``console`` is the content of console.log, when there is one."""
     checks = result.comparison.checks if result.comparison else ()
     steps = result.comparison.steps if result.comparison else ()
-    environment = _environment()
-    style, script = _asset(environment, "page.css"), _asset(environment, "page.js")
+    environment = page_environment()
+    style, script = asset(environment, "page.css"), asset(environment, "page.js")
     return environment.get_template("page.html.j2").render(
         result=result,
         checks=checks,
@@ -82,7 +82,7 @@ def render_page(result: RunResult, console: str | None) -> str:
         console=None if console is None else excerpt(console),
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
-        policy=_policy(style, script),
+        policy=policy(style, script),
     )
 
 
@@ -110,7 +110,7 @@ def _status_line(line: str, new: bool) -> StatusLine:
     return StatusLine(line, words[-1] if words else "", new)
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str) -> str:
     return (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -121,11 +121,11 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _asset(environment: Environment, name: str) -> str:
+def asset(environment: Environment, name: str) -> str:
     return environment.get_template(name).render()
 
 
-def _environment() -> Environment:
+def page_environment() -> Environment:
     environment = templates.html_environment().overlay()
     filters: dict[str, Callable[..., str]] = {
         "mib": mib,
