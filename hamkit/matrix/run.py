@@ -11,7 +11,7 @@ from pathlib import Path
 from hamkit import __version__
 from hamkit.build.kernel24.toolchain import find_toolchain
 from hamkit.errors import HamkitError
-from hamkit.files import sha256_file
+from hamkit.files import sha256_file, sha256_tree
 from hamkit.kernel.source import open_source
 from hamkit.matrix import mainline, trees
 from hamkit.matrix.cache import AnswerCache, makers_digest
@@ -23,7 +23,7 @@ from hamkit.matrix.rows import RowSpec
 from hamkit.matrix.walk import Progressing, RowPlan, Settings, Walk, Watch
 from hamkit.prove.qemu import version as qemu_version
 from hamkit.render.series import spatch
-from hamkit.scenarios import default_scenario
+from hamkit.scenarios import scenarios_folder
 from hamkit.specs import specs_folder
 from hamkit.stage import Stopwatch, Verdict
 
@@ -110,7 +110,7 @@ def _tools(names: Iterable[str], options: Mapping[str, str]) -> dict[str, str]:
         "spatch": spatch.version,
         "toolchain": lambda: find_toolchain(options.get("toolchain", "")).digest,
         "qemu": qemu_version,
-        "scenario": lambda: sha256_file(Path(options.get("scenario") or default_scenario())),
+        "scenario": lambda: _scenarios(options.get("scenario", "")),
     }
     found = {"python": PYTHON}
     for name in sorted(names):
@@ -119,6 +119,11 @@ def _tools(names: Iterable[str], options: Mapping[str, str]) -> dict[str, str]:
         except (HamkitError, OSError):
             found[name] = "none"
     return found
+
+
+def _scenarios(chosen: str) -> str:
+    """Digest of the file that was chosen, else of all from which a pipeline chooses its default."""
+    return sha256_file(Path(chosen)) if chosen else sha256_tree(scenarios_folder())
 
 
 def _record(

@@ -18,6 +18,7 @@ from hamkit.matrix.answers import Texts, digest_of, failed, guarded, of_stage
 from hamkit.matrix.booting import boot_cells
 from hamkit.matrix.graph import Answer, Node, Task
 from hamkit.matrix.record import Cell
+from hamkit.model.scenario import Line
 from hamkit.pipeline24 import TreePipeline, TreeRequest
 from hamkit.progress import Quiet
 from hamkit.render.series import unsupported
@@ -33,7 +34,7 @@ def _pipeline(task: Task) -> TreePipeline:
     chosen = task.options.get("scenario", "")
     request = TreeRequest(
         tree=task.row.given,
-        scenario=scenarios.load(Path(chosen) if chosen else None),
+        scenario=scenarios.load(Path(chosen), Line.LINUX24) if chosen else None,
         flavour=task.options.get("flavour", ""),
         highmem=task.options.get("highmem", ""),
         toolchain=task.options.get("toolchain", ""),

@@ -59,6 +59,10 @@ BUILD_SECONDS = 3600.0
 Highmem = Literal["none", "4G", "64G"]
 
 
+class ConfigurationRefused(Failure):
+    """The tree's own configuration did not come out as it was asked for."""
+
+
 @dataclass(frozen=True)
 class Flavour:
     """What kernel to make of a tree. ``options`` (CONFIG_ name to y, m, n, number or quoted string) come
@@ -224,7 +228,7 @@ class Building:
         missed = asked.differences(effective, known_options(self._tree))
         wanted = [item for item in missed if item.known or item.name in self._request.flavour.options]
         if wanted:
-            raise Failure(
+            raise ConfigurationRefused(
                 f"{self._request.source.root.name} does not take the configuration: {_words(wanted)}",
                 "an option may depend on another one, or the tree may not be the patched one",
             )
