@@ -20,7 +20,8 @@ from hamkit.run import SYSTEM_PATH, install_hint, run
 
 TASKS = (
     "doctor", "specs", "facts", "patch", "image", "srpm", "check", "build", "boot", "judge",
-    "model", "fuzz", "release", "sign", "verify", "version.bump", "shell", "bench", "test", "lint", "clean",
+    "model", "fuzz", "matrix", "compare", "reproduce", "release", "sign", "verify", "version.bump", "shell",
+    "bench", "test", "lint", "clean",
 )  # fmt: skip
 ANSWER_SECONDS = 2.0
 FREE_GIB = 4

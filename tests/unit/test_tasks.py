@@ -15,8 +15,8 @@ from hamkit.files import project_root
 
 TASKS = [
     *("doctor", "specs", "facts", "patch", "image", "srpm", "check", "build", "boot", "judge"),
-    *("model", "fuzz", "release", "sign", "verify", "version.bump", "shell", "bench", "test", "lint"),
-    "clean",
+    *("model", "fuzz", "matrix", "compare", "reproduce", "release", "sign", "verify", "version.bump"),
+    *("shell", "bench", "test", "lint", "clean"),
 ]
 ACTING = ["image", "srpm", "build", "boot", "release"]
 
@@ -82,6 +82,13 @@ def test_model_as_table_and_json() -> None:
         (("sign", "--distro", "debian-12"), 2, "--key is not given"),
         (("sign", "--distro", "debian-12", "--key", "x", "--out", "/nowhere"), 2, "there is no release in"),
         (("verify", "--distro", "debian-12", "--out", "/nowhere"), 2, "there is no release in"),
+        (("matrix", "--kernels", "linux-9*", "--distros", "none"), 2, "no kernel source matches"),
+        (("matrix", "--until", "paints"), 2, "no column is called"),
+        (("matrix", "--jobs", "-1", "--kernels", "none", "--distros", "debian-12"), 2, "runs nothing"),
+        (("matrix", "--explain", "x"), 2, "there is no last matrix"),
+        (("matrix", "--ci", "cron", "--kernels", "none"), 2, "no CI is called"),
+        (("compare",), 2, "--before is not given"),
+        (("compare", "--before", "/nowhere", "--now", "/nowhere"), 2, "cannot read /nowhere"),
         (("version.bump",), 2, "give either --part or --to"),
         (("version.bump", "--to", "0.0.1"), 2, "is not above"),
         (("version.bump", "--to", "1.2"), 2, "is no version"),
