@@ -8,10 +8,10 @@ from hamkit.tasks.machine import clean, doctor, lint, test
 from hamkit.tasks.matrix import compare, matrix
 from hamkit.tasks.packages import build, check, image, shell, specs_, srpm
 from hamkit.tasks.proof import bench, boot, judge, model
-from hamkit.tasks.shipping import release, sign, verify, version_bump
+from hamkit.tasks.shipping import release, reproduce, sign, verify, version_bump
 
 namespace = Collection(
     *(doctor, specs_, facts, patch, image, srpm, check, build, boot, judge),
-    *(model, fuzz, matrix, compare, release, sign, verify, shell, bench, test, lint, clean),
+    *(model, fuzz, matrix, compare, reproduce, release, sign, verify, shell, bench, test, lint, clean),
 )
 namespace.add_collection(Collection("version", version_bump))

@@ -18,7 +18,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,6 +35,7 @@ ANSWER_SECONDS = 5
 API_SECONDS = 900
 STALE_SECONDS = 30  # another run's container starts within a moment of its making
 STDOUT = 1  # of the channels in the attach stream
+ELSEWHERE = {"USER": "somebody", "LOGNAME": "somebody", "LANG": "C"}
 CALL = '"$@" >/job/out/stdout 2>/job/out/stderr; echo $? >/job/out/status'
 
 # fd 3 is the lifeline; closing it kills every process of the container but this shell's parent.
@@ -66,6 +67,13 @@ class Job:
     log: Path
     env: Mapping[str, str]
     seconds: int = 900
+    hostname: str = ""
+
+
+def elsewhere(job: Job) -> Job:
+    """The same job as somebody else would run it: on a machine of another name, with another umask."""
+    argv = ["sh", "-c", 'umask 077; exec "$@"', "sh", *job.argv]
+    return replace(job, argv=argv, env=dict(job.env) | ELSEWHERE, hostname="elsewhere")
 
 
 @dataclass(frozen=True)
@@ -248,6 +256,7 @@ class Engine:
             labels={LABEL: "job"},
             host_config=host,
             user="0:0",
+            hostname=job.hostname or None,
         )
         return str(made["Id"])
 

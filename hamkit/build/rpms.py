@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hamkit.build import lastjob, rpmbuild
-from hamkit.build.engine import Engine, Job
+from hamkit.build.engine import Engine, Job, elsewhere
 from hamkit.build.image import Image
 from hamkit.build.srpm import Srpm
 from hamkit.errors import Failure
@@ -23,13 +23,15 @@ FOR_A_KERNEL = {"headers", "kmod", "kmp"}  # conventions whose packages hold mod
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """``testing`` builds the module with its test ioctl and fault injection, never for a release."""
+    """``testing`` builds the module with its test ioctl and fault injection, never for a release;
+    ``elsewhere`` builds as somebody else would."""
 
     srpm: Srpm
     image: Image
     log: Path
     testing: bool = False
     renew: bool = False
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def build_rpms(request: BuildRequest, engine: Engine, progress: Progress) -> Rpm
     if not paths:
         with progress.step(f"rpmbuild --rebuild in the image of {image.spec.name}") as step:
             job = _job(request)
+            job = elsewhere(job) if request.elsewhere else job
             lastjob.keep(image.spec.name, job)
             done = engine.run(job, step.note)
         if warnings := compiler_warnings(done.text):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hamkit import __version__
 from hamkit.build import lastjob, rpmbuild
-from hamkit.build.engine import Engine, Job
+from hamkit.build.engine import Engine, Job, elsewhere
 from hamkit.build.image import Image
 from hamkit.build.sources import archive
 from hamkit.errors import Failure
@@ -41,12 +41,14 @@ class Rendered:
 
 @dataclass(frozen=True)
 class SrpmRequest:
-    """``renew`` builds even when the cache holds the result of the same inputs."""
+    """``renew`` builds even when the cache holds the result of the same inputs; ``elsewhere`` as somebody
+    else would, to see whether the bytes are the same."""
 
     rendered: Rendered
     image: Image
     log: Path
     renew: bool = False
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def build_srpm(request: SrpmRequest, engine: Engine, progress: Progress) -> Srpm
     if path is None:
         with progress.step(f"rpmbuild -bs in the image of {rendered.spec.name}") as step:
             job = _job(rendered, image, request.log)
+            job = elsewhere(job) if request.elsewhere else job
             lastjob.keep(rendered.spec.name, job)
             found = engine.run(job, step.note).files
         packages = [name for name in found if name.endswith(".src.rpm")]

@@ -11,6 +11,7 @@ from hamkit.errors import HamkitError, MissingNeed
 from hamkit.matrix.graph import Answer
 from hamkit.matrix.record import Cell, Text
 from hamkit.publish.places import Places
+from hamkit.reproduce import Reproduced
 from hamkit.stage import StageResult, Stopwatch, Verdict
 
 MOST_TEXT = 64 << 10  # characters that are kept of a log: its end
@@ -49,12 +50,12 @@ def one_line(text: str) -> str:
     return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
 
 
-def of_stage(column: str, stage: StageResult, texts: Texts, **more: Any) -> Cell:
+def of_stage(column: str, stage: StageResult, named: Texts, **more: Any) -> Cell:
     """A stage's result as a cell."""
     return Cell(
         column=column,
         verdict=stage.verdict,
-        detail=texts.hide(stage.detail),
+        detail=named.hide(stage.detail),
         seconds=stage.seconds,
         **more,
     )
@@ -66,6 +67,13 @@ def failed(column: str, bad: HamkitError, seconds: float, texts: Texts, logs: It
     kept = tuple(text for path in logs for text in texts.log(path))
     said = bad.message if verdict is Verdict.FAIL else f"{bad.message} ({bad.hint})"
     return Cell(column=column, verdict=verdict, detail=texts.hide(said), seconds=seconds, texts=kept)
+
+
+def reproduced_cell(made: Reproduced, texts: Texts) -> Cell:
+    """What was built twice, with the explanation of each difference as a text."""
+    other = [each for each in made.artifacts if not each.same]
+    kept = tuple(texts.add(f"{each.name} twice", each.why) for each in other)
+    return of_stage("reproducible", made.stage, texts, texts=kept, facts=dict(made.stage.facts))
 
 
 def guarded(

@@ -6,12 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from hamkit import scenarios, specs
-from hamkit.matrix.answers import Texts, digest_of, guarded, of_stage
+from hamkit.matrix.answers import Texts, digest_of, guarded, of_stage, reproduced_cell
 from hamkit.matrix.booting import boot_cells
 from hamkit.matrix.graph import Answer, Node, Task
 from hamkit.matrix.record import Cell
 from hamkit.pipeline import Pipeline, Request
 from hamkit.progress import Quiet
+from hamkit.reproduce import reproduce_distribution
 from hamkit.stage import Verdict
 
 PASSES = frozenset({Verdict.PASS})
@@ -63,6 +64,11 @@ def _boot(task: Task, texts: Texts) -> Answer:
     return boot_cells(_pipeline(task), texts)
 
 
+def _reproducible(task: Task, texts: Texts) -> Answer:
+    made = reproduce_distribution(_pipeline(task).request, Quiet())
+    return Answer((reproduced_cell(made, texts),), texts=texts.by_digest)
+
+
 QUESTIONS = {
     "image": ("identify", _image),
     "unpatched": ("facts", _unpatched),
@@ -70,6 +76,7 @@ QUESTIONS = {
     "rpm": ("rpm", _rpm),
     "modules": ("modules", _modules),
     "boot": ("boots", _boot),
+    "reproducible": ("reproducible", _reproducible),
 }
 
 
@@ -97,4 +104,5 @@ NODES = (
         tools=("qemu", "scenario"),
         lasting=PASSES,
     ),
+    _node("reproducible", ("reproducible",), ("modules", "image"), makers=PACKERS),
 )

@@ -6,27 +6,31 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from hamkit import scenarios
+from hamkit import scenarios, specs
 from hamkit.build.kernel24.apply import try_series
 from hamkit.build.kernel24.build import ConfigurationRefused
 from hamkit.errors import HamkitError
 from hamkit.files import cache_root
 from hamkit.kernel.facts import probe
-from hamkit.kernel.identify import identify
+from hamkit.kernel.identify import Identity, identify
 from hamkit.kernel.source import open_source
-from hamkit.matrix.answers import Texts, digest_of, failed, guarded, of_stage
+from hamkit.matrix.answers import Texts, digest_of, failed, guarded, of_stage, reproduced_cell
 from hamkit.matrix.booting import boot_cells
 from hamkit.matrix.graph import Answer, Node, Task
 from hamkit.matrix.record import Cell
 from hamkit.model.scenario import Line
+from hamkit.pipeline import PatchPipeline, Request
 from hamkit.pipeline24 import TreePipeline, TreeRequest
 from hamkit.progress import Quiet
 from hamkit.render.series import unsupported
+from hamkit.reproduce import reproduce_tree
 from hamkit.stage import Stopwatch, Verdict
 
 PASSES = frozenset({Verdict.PASS})
 RENDERERS = ("hamkit/kernel", "hamkit/render", "patches", "templates/kernel")
 BUILDERS = ("hamkit/build/kernel24", "templates/config24")
+PACKERS = ("specs", "hamkit/build", "hamkit/render", "templates/spec", "templates/image")
+CHECKERS = ("hamkit/prove/rpm", "hamkit/rpmfiles")
 PROVERS = ("hamkit/prove", "hamkit/model", "ham-src")
 
 
@@ -109,6 +113,47 @@ def _boot(task: Task, texts: Texts) -> Answer:
     return boot_cells(_pipeline(task), texts)
 
 
+def distribution_of(identity: Identity) -> specs.Spec | None:
+    """The distribution that ships this kernel: by its release, else by the version that it began from."""
+    known = [spec for spec in specs.load_all().values() if spec.distribution.line == "2.4"]
+    for spec in known:
+        if spec.kernel.release and identity.release.startswith(spec.kernel.release):
+            return spec
+    return next((s for s in known if s.kernel.release.partition("-")[0] == identity.version), None)
+
+
+def _patch_package(task: Task) -> PatchPipeline | str:
+    """The pipeline of the package of kernel patches, or why there is no such package."""
+    source = open_source(task.row.given)
+    identity = identify(source.root)
+    spec = distribution_of(identity)
+    if spec is None:
+        return f"no distribution of specs/ ships Linux {identity.release}"
+    return PatchPipeline(Request(spec, scenarios.load(), keep=True), Quiet(), source=source)
+
+
+def _srpm(task: Task, texts: Texts) -> Answer:
+    """The source RPM of the kernel patches, for the distribution whose kernel this is."""
+    pipeline = _patch_package(task)
+    if isinstance(pipeline, str):
+        return Answer((Cell(column="srpm", verdict=Verdict.UNSUPPORTED, detail=pipeline),))
+    made = pipeline.srpm
+    digest = digest_of({artifact.path.name: artifact.sha256 for artifact in made.stage.outputs})
+    return Answer((of_stage("srpm", made.stage, texts),), digest)
+
+
+def _rpm(task: Task, texts: Texts) -> Answer:
+    pipeline = _patch_package(task)
+    if isinstance(pipeline, str):
+        return Answer((Cell(column="rpm", verdict=Verdict.UNSUPPORTED, detail=pipeline),))
+    return Answer((of_stage("rpm", pipeline.checked.stage, texts),))
+
+
+def _reproducible(task: Task, texts: Texts) -> Answer:
+    made = reproduce_tree(_pipeline(task).request, Quiet())
+    return Answer((reproduced_cell(made, texts),), texts=texts.by_digest)
+
+
 def _ask(name: str, task: Task) -> Answer:
     """One node's answer, with an expected error as a cell of its first column."""
     column, ask = QUESTIONS[name]
@@ -128,6 +173,9 @@ QUESTIONS = {
     "kernel": ("configures", _kernel),
     "modules": ("modules", _modules),
     "boot": ("boots", _boot),
+    "srpm": ("srpm", _srpm),
+    "rpm": ("rpm", _rpm),
+    "reproducible": ("reproducible", _reproducible),
 }
 
 
@@ -150,4 +198,7 @@ NODES = (
         tools=("qemu", "scenario"),
         lasting=PASSES,
     ),
+    _node("srpm", ("srpm",), ("patch",), makers=PACKERS),
+    _node("rpm", ("rpm",), ("srpm",), makers=(*PACKERS, *CHECKERS)),
+    _node("reproducible", ("reproducible",), ("modules",), makers=(*RENDERERS, *BUILDERS, "ham-src")),
 )

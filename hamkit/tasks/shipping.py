@@ -6,6 +6,7 @@ from pathlib import Path
 
 from invoke import Context, task
 
+from hamkit import reproduce as reproducing
 from hamkit import scenarios, show
 from hamkit.errors import UserError
 from hamkit.files import project_root
@@ -17,7 +18,19 @@ from hamkit.publish import version as versions
 from hamkit.release import ReleaseRequest
 from hamkit.release import release as make_release
 from hamkit.stage import Verdict
-from hamkit.tasks.common import dist_folder, given, help_for, leave, request_for, show_plan, spec_of, told
+from hamkit.tasks.common import (
+    TREE,
+    dist_folder,
+    either_of,
+    given,
+    help_for,
+    leave,
+    request_for,
+    show_plan,
+    spec_of,
+    told,
+    tree_request,
+)
 
 
 @task(help=help_for("distro", "flavour", "scenario", "out", "json", "dry_run", "renew", "keep"))
@@ -108,3 +121,30 @@ def version_bump(
         show.either(json, wanted, title, versions.COLUMNS, wanted.rows())
         if commit:
             print(f"{wanted.tag} is {commit}; push it: git push --follow-tags", file=sys.stderr)
+
+
+@task(
+    help={"distro": "distribution: its packages", "tree": TREE}
+    | help_for("flavour", "highmem", "toolchain", "json")
+)
+def reproduce(
+    _: Context,
+    distro: str = "",
+    tree: str = "",
+    flavour: str = "",
+    highmem: str = "",
+    toolchain: str = "",
+    json: bool = False,
+) -> None:
+    """Everything built twice, the second time as somebody else would, and compared by digest."""
+    with told(json):
+        either_of(distro, tree)
+        if tree:
+            asked = tree_request(tree, None, flavour, highmem, toolchain)
+            made = reproducing.reproduce_tree(asked, Reporter())
+        else:
+            made = reproducing.reproduce_distribution(request_for(distro, flavour or None), Reporter())
+        show.either(json, made, distro or tree, reproducing.COLUMNS, [each.row for each in made.artifacts])
+        print(f"{made.stage.verdict.value}: {made.stage.detail}", file=sys.stderr)
+        if made.stage.verdict is not Verdict.PASS:
+            raise leave(1)
