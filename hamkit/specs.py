@@ -204,7 +204,7 @@ class Dialect(_Facts):
     """How spec files are written for a family of distributions: ``specs/dialects/NAME.toml``.
 
     An empty ``group`` is not written; ``release`` is the Release tag, with ``{suffix}`` for
-    ``rpm.release_suffix``; ``buildroot`` and ``cflags`` are how the two are spelled.
+    ``rpm.release_suffix``; ``boot`` is who loads HAM at boot; ``buildroot`` and ``cflags`` are how the two are spelled.
     """
 
     license: Line
@@ -214,6 +214,7 @@ class Dialect(_Facts):
     clean: bool
     defattr: bool
     license_tag: bool
+    boot: Literal["sysv", "systemd"]
     release: Line
     architectures: tuple[Word, ...] = Field(min_length=1)
     buildroot: Literal["$RPM_BUILD_ROOT", "%{buildroot}"]

@@ -77,6 +77,8 @@ def test_as_written_in_2001(spec: Spec) -> None:
             row for row in text.splitlines() if "-D__BOOT_KERNEL_H_" in row and f"{variant.macro}=1" in row
         )
         assert all(f"-D{macro}=0" in line for macro in others)
+    assert "%post\n/sbin/chkconfig --add ham\n" in text
+    assert "%config %{_sysconfdir}/rc.d/init.d/ham\n" in text
     assert text.count("-D__MODULE_KERNEL_%{_target_cpu}=1") == len(spec.kernel.variants)
 
 
@@ -106,6 +108,8 @@ def test_as_written_now(name: str) -> None:
     for word in ("BuildRoot:", "\n%clean", "$RPM_BUILD_ROOT", "Copyright:"):
         assert word not in text
     assert ("\nGroup:" in text) is (name in ("debian-12", "opensuse-leap"))
+    assert "/modules-load.d/ham.conf\n" in text
+    assert "init.d" not in text
     if name != "fedora":
         assert "scripts/sign-file sha256 %{module_key} %{module_certificate}" in text
 

@@ -9,8 +9,9 @@ from hamkit.specs import Spec
 from hamkit.stage import StageResult, Verdict
 
 OWNED = (
-    "/boot", "/etc/depmod.d", "/etc/modprobe.d", "/lib/modules", "/sbin", "/usr/bin", "/usr/include",
-    "/usr/lib/modprobe.d", "/usr/lib/modules", "/usr/libexec", "/usr/sbin", "/usr/share/doc",
+    "/boot", "/etc/depmod.d", "/etc/modprobe.d", "/etc/rc.d/init.d", "/lib/modules", "/sbin", "/usr/bin",
+    "/usr/include", "/usr/lib/modprobe.d", "/usr/lib/modules", "/usr/lib/modules-load.d",
+    "/usr/lib/udev/rules.d", "/usr/libexec", "/usr/sbin", "/usr/share/doc",
     "/usr/share/licenses", "/usr/share/man", "/usr/src",
 )  # fmt: skip
 
