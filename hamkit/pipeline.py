@@ -14,6 +14,7 @@ from pathlib import Path
 from hamkit import scenarios, specs
 from hamkit.build.engine import Engine
 from hamkit.build.image import Image, ImageRequest, make_image, plan_image
+from hamkit.build.kernel24.packed import pack_kernel
 from hamkit.build.rpms import BuildRequest, Rpms, build_rpms, cached_rpms, installed_files
 from hamkit.build.srpm import (
     Rendered,
@@ -30,6 +31,7 @@ from hamkit.errors import Failure, HamkitError, MissingNeed
 from hamkit.files import sha256_file, write_whole
 from hamkit.kernel.source import KernelSource
 from hamkit.model.scenario import Scenario
+from hamkit.pipeline24 import TreePipeline
 from hamkit.progress import Progress
 from hamkit.prove.boot import BootRequest, BootResult, boot
 from hamkit.prove.compare import compare
@@ -194,6 +196,28 @@ class PatchPipeline(Pipeline):
             series = cached_series(self.source, self.reserve_mb, self.progress, self.request.renew)
             made = render_kernel_patch(self.request.spec, series)
         return self.ended(made, series.stage)
+
+
+@dataclass
+class KernelRpmPipeline(Pipeline):
+    """A 2.4 distribution's packages with modules for one kernel: ``trees`` builds it of a source tree."""
+
+    trees: TreePipeline = field(kw_only=True)
+
+    def plan(self) -> tuple[Planned, ...]:
+        """What a run would do; whether the build is in the cache only the kernel tells."""
+        kernel = tuple(p for p in self.trees.plan() if p.stage in ("patch", "kernel"))
+        return (*kernel, *(replace(p, cached=p.cached and p.stage != "build") for p in super().plan()))
+
+    @cached_property
+    def rpms(self) -> Rpms:
+        srpm, image = self.srpm, self.image
+        packed = pack_kernel(self.trees.kernel, self.trees.toolchain)
+        with self.stage("build"):
+            log = self.logs / "rebuild.log"
+            asked = BuildRequest(srpm, image, log, self.request.testing, self.request.renew, kernel=packed)
+            made = build_rpms(asked, self.engine, self.progress)
+        return self.ended(made, made.stage)
 
 
 def every_image(progress: Progress, renew: bool = False) -> list[StageResult]:

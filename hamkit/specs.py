@@ -204,7 +204,8 @@ class Dialect(_Facts):
     """How spec files are written for a family of distributions: ``specs/dialects/NAME.toml``.
 
     An empty ``group`` is not written; ``release`` is the Release tag, with ``{suffix}`` for
-    ``rpm.release_suffix``; ``boot`` is who loads HAM at boot; ``buildroot`` and ``cflags`` are how the two are spelled.
+    ``rpm.release_suffix``; ``boot`` is who loads HAM at boot; ``buildroot`` and ``cflags``
+    are how the two are spelled.
     """
 
     license: Line

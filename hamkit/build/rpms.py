@@ -9,6 +9,7 @@ from pathlib import Path
 from hamkit.build import lastjob, rpmbuild
 from hamkit.build.engine import Engine, Job, elsewhere
 from hamkit.build.image import Image
+from hamkit.build.kernel24.packed import KERNEL_TAR, PackedKernel
 from hamkit.build.srpm import Srpm
 from hamkit.errors import Failure
 from hamkit.files import cache_root, folder_whole, sha256_file, sha256_text, write_whole
@@ -24,7 +25,8 @@ FOR_A_KERNEL = {"headers", "kmod", "kmp"}  # conventions whose packages hold mod
 @dataclass(frozen=True)
 class BuildRequest:
     """``testing`` builds the module with its test ioctl and fault injection, never for a release;
-    ``elsewhere`` builds as somebody else would."""
+    ``elsewhere`` builds as somebody else would; ``kernel`` is a 2.4 kernel to compile the modules for,
+    in an image that holds none."""
 
     srpm: Srpm
     image: Image
@@ -32,6 +34,7 @@ class BuildRequest:
     testing: bool = False
     renew: bool = False
     elsewhere: bool = False
+    kernel: PackedKernel | None = None
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,11 @@ class Rpms:
     stage: StageResult
 
 
-def cached_rpms(srpm_sha256: str, image: Image, testing: bool) -> tuple[Path, ...]:
+def cached_rpms(
+    srpm_sha256: str, image: Image, testing: bool, kernel: PackedKernel | None = None
+) -> tuple[Path, ...]:
     """The RPMs of the same inputs, if they were built before."""
-    return tuple(sorted(_folder(srpm_sha256, image, testing).glob("*.rpm")))
+    return tuple(sorted(_folder(srpm_sha256, image, testing, kernel).glob("*.rpm")))
 
 
 def build_rpms(request: BuildRequest, engine: Engine, progress: Progress) -> Rpms:
@@ -57,7 +62,8 @@ def build_rpms(request: BuildRequest, engine: Engine, progress: Progress) -> Rpm
     if set(image.spec.kernel.conventions) & FOR_A_KERNEL:
         image.release(None)
     digest = sha256_file(request.srpm.path)
-    paths = () if request.renew else cached_rpms(digest, image, request.testing)
+    inputs = (digest, image, request.testing, request.kernel)
+    paths = () if request.renew else cached_rpms(*inputs)
     cached = bool(paths)
     if not paths:
         with progress.step(f"rpmbuild --rebuild in the image of {image.spec.name}") as step:
@@ -70,16 +76,18 @@ def build_rpms(request: BuildRequest, engine: Engine, progress: Progress) -> Rpm
         packages = {name: raw for name, raw in done.files.items() if name.endswith(".rpm")}
         if not packages:
             raise Failure("rpmbuild --rebuild left no RPM", f"log: {request.log}")
-        with folder_whole(_folder(digest, image, request.testing)) as work:
+        with folder_whole(_folder(*inputs)) as work:
             for name, raw in packages.items():
                 write_whole(work / name, raw)
-        paths = cached_rpms(digest, image, request.testing)
+        paths = cached_rpms(*inputs)
+    kernels = ", ".join(_releases(request)) or "no kernel: without modules"
+    more = {"kernel": f"sha256:{request.kernel.digest}"} if request.kernel else {}
     stage = StageResult(
         "build",
         Verdict.PASS,
         watch.seconds,
-        f"{len(paths)} RPMs for {', '.join(image.kernels.values()) or 'no kernel: without modules'}",
-        inputs={"srpm": f"sha256:{digest}", "image": image.digest},
+        f"{len(paths)} RPMs for {kernels}",
+        inputs={"srpm": f"sha256:{digest}", "image": image.digest} | more,
         outputs=tuple(Artifact.of(p) for p in paths),
         cached=cached,
     )
@@ -104,20 +112,27 @@ def installed_files(paths: tuple[Path, ...], release: str) -> dict[str, bytes]:
     }
 
 
-def _macros(image: Image, testing: bool) -> dict[str, str]:
+def _releases(request: BuildRequest) -> tuple[str, ...]:
+    return (request.kernel.release,) if request.kernel else tuple(request.image.kernels.values())
+
+
+def _macros(image: Image, testing: bool, kernel: PackedKernel | None) -> dict[str, str]:
     kernels = {f"kernel_{flavour_macro(f)}": release for f, release in image.kernels.items()}
-    return rpmbuild.defines(image.spec) | kernels | ({"ham_test": "1"} if testing else {})
+    packed = dict(kernel.macros) if kernel else {}
+    return rpmbuild.defines(image.spec) | kernels | packed | ({"ham_test": "1"} if testing else {})
 
 
 def _job(request: BuildRequest) -> Job:
-    source = request.srpm.path
-    command = rpmbuild.argv(
-        request.image.spec, ["--rebuild", source.name], _macros(request.image, request.testing)
-    )
-    files = {source.name: source.read_bytes()}
-    return Job(request.image.digest, command, files, request.log, rpmbuild.environment(request.srpm.epoch))
+    source, kernel = request.srpm.path, request.kernel
+    macros = _macros(request.image, request.testing, kernel)
+    command = rpmbuild.argv(request.image.spec, ["--rebuild", source.name], macros)
+    files, env = {source.name: source.read_bytes()}, rpmbuild.environment(request.srpm.epoch)
+    if kernel is not None:
+        command, files, env = kernel.wrapped(command), files | {KERNEL_TAR: kernel.tar}, {**kernel.env, **env}
+    return Job(request.image.digest, command, files, request.log, env)
 
 
-def _folder(srpm_sha256: str, image: Image, testing: bool) -> Path:
-    key = sha256_text(srpm_sha256, image.digest, repr(_macros(image, testing)))
+def _folder(srpm_sha256: str, image: Image, testing: bool, kernel: PackedKernel | None) -> Path:
+    packed = kernel.digest if kernel else ""
+    key = sha256_text(srpm_sha256, image.digest, repr(_macros(image, testing, kernel)), packed)
     return cache_root() / "rpms" / key

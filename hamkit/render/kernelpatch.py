@@ -21,7 +21,7 @@ def check_line(spec: Spec) -> None:
     if spec.distribution.line != "2.4":
         raise UserError(
             f"the kernels of {spec.name} take memory in by themselves: there is nothing to patch",
-            "kernel-patch is for distributions with Linux 2.4",
+            "this is for distributions with Linux 2.4",
         )
 
 

@@ -12,7 +12,7 @@ from hamkit.build.engine import Engine
 from hamkit.errors import UserError
 from hamkit.files import write_whole
 from hamkit.kernel.source import open_source
-from hamkit.pipeline import PatchPipeline, Pipeline, deliver, every_image
+from hamkit.pipeline import KernelRpmPipeline, PatchPipeline, Pipeline, deliver, every_image
 from hamkit.pipeline24 import TreePipeline
 from hamkit.progress import Reporter
 from hamkit.prove import rpm
@@ -180,12 +180,19 @@ def build(
     renew: bool = False,
     keep: bool = False,
 ) -> None:
-    """The source RPM rebuilt in its image; with --tree a patched 2.4 kernel and HAM's modules for it."""
+    """The source RPM rebuilt in its image; with --tree a patched 2.4 kernel and HAM's modules for it.
+
+    With both, packages of a 2.4 distribution with modules for the tree's kernel.
+    """
     with told(json):
-        either_of(distro, tree)
+        if not distro or not tree:
+            either_of(distro, tree)
         if tree:
             kernel = (flavour, highmem, toolchain, reserve_mb, modversions)
             trees = TreePipeline(tree_request(tree, None, *kernel, testing, renew, keep), Reporter())
+            if distro:
+                asked = request_for(distro, testing=testing, renew=renew, keep=keep)
+                return _kernel_rpms(KernelRpmPipeline(asked, Reporter(), trees=trees), out, json, dry_run)
             if dry_run:
                 return show_plan(trees, "programs", json)
             with trees.locked():
@@ -197,6 +204,17 @@ def build(
         with pipeline.locked():
             made = deliver((pipeline.srpm.path, *pipeline.rpms.paths), out_folder(out, distro))
         return show_stages(pipeline, json, files=made)
+
+
+def _kernel_rpms(pipeline: KernelRpmPipeline, out: str, json: bool, dry_run: bool) -> None:
+    """Packages of a 2.4 distribution with modules for a tree's kernel."""
+    check_line(pipeline.request.spec)
+    if dry_run:
+        return show_plan(pipeline, "build", json)
+    with pipeline.locked():
+        made = deliver((pipeline.srpm.path, *pipeline.rpms.paths), out_folder(out, pipeline.subject))
+    pipeline.results[:0] = pipeline.trees.results
+    return show_stages(pipeline, json, files=made)
 
 
 @task(help=help_for("distro"))

@@ -19,14 +19,17 @@ import pytest
 from hamkit import scenarios, specs
 from hamkit.build.engine import Engine, Job
 from hamkit.build.image import Image
+from hamkit.build.kernel24.toolchain import known_toolchains
 from hamkit.errors import Failure, MissingNeed, UserError
 from hamkit.files import cache_root, project_root, sha256_file
 from hamkit.kernel.source import open_source
-from hamkit.pipeline import PatchPipeline, Pipeline, Request
+from hamkit.pipeline import KernelRpmPipeline, PatchPipeline, Pipeline, Request
+from hamkit.pipeline24 import TreePipeline, TreeRequest
 from hamkit.progress import Quiet
 from hamkit.prove.rpm import CheckRequest, check
 from hamkit.render.series import check_tree
 from hamkit.rpmfiles import extract_rpm, read_package
+from hamkit.rpmfiles.tags import Tag
 from hamkit.run import find, run
 from hamkit.stage import Verdict
 
@@ -125,7 +128,7 @@ def test_what_is_of_then_is_refused_now(sources: Sources, name: str) -> None:
 def test_the_dialect_of_2001_suits_all_of_its_line(sources: Sources, name: str) -> None:
     assert reasons(sources["rh71"], name) == set()
     header = read_package(sources[name]).header
-    assert header.string(1022) == "i386"
+    assert header.string(Tag.ARCH) == "i386"
 
 
 @pytest.mark.parametrize("name", [n for n in MAINLINE if n in PACKED])
@@ -162,7 +165,27 @@ def test_without_a_kernel_tree_the_programs_are_built(sources: Sources) -> None:
     assert hamctl[:5] == b"\x7fELF\x01", "32 bit"
     for path in made.paths:
         assert reasons(path, "rh71") == set()
-        assert read_package(path).header.string(1022) == "i386"
+        assert read_package(path).header.string(Tag.ARCH) == "i386"
+
+
+@pytest.mark.kernels24
+def test_modules_for_the_kernel_of_a_tree(sources: Sources) -> None:
+    """Compiled by rpmbuild in the image, with a compiler of 2.4's time and the patched kernel's tree."""
+    if not (cache_root() / "kernels" / "linux-2.4.13").is_dir() or not known_toolchains():
+        pytest.skip("no linux-2.4.13 in the cache's kernels/, or no compiler in its toolchains/")
+    trees = TreePipeline(TreeRequest("linux-2.4.13"), Quiet())
+    first = sources.run("rh71")
+    made = KernelRpmPipeline(first.request, Quiet(), trees=trees).rpms
+    assert made.stage.detail == f"4 RPMs for {trees.kernel.release}"
+    module = next(path for path in made.paths if path.name.startswith("kernel-module-ham-"))
+    folder = f"/lib/modules/{trees.kernel.release}/kernel/drivers/ham"
+    files = extract_rpm(module, lambda _: True)
+    assert set(files) == {f"{folder}/{name}.o" for name in ("ham", "mhp_sim", "mhp_qemu")}
+    built = {f"{folder}/{name}.o": content for name, content in trees.modules.content().items()}
+    assert files == built, "the same modules as the proof boots"
+    assert reasons(module, "rh71") == set()
+    needs = read_package(module).header.strings(Tag.REQUIRENAME)
+    assert f"/boot/vmlinuz-{trees.kernel.release}" in needs
 
 
 def test_fedoras_akmod_holds_the_source_of_the_modules(sources: Sources, tmp_path: Path) -> None:
