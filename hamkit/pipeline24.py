@@ -15,8 +15,14 @@ from pathlib import Path
 from hamkit import scenarios
 from hamkit.build.kernel24.build import Flavour, Kernel, KernelRequest, build_kernel, kernel_folder
 from hamkit.build.kernel24.flavours import hotadd_flavour
-from hamkit.build.kernel24.modules import Modules, ModulesRequest, build_modules
-from hamkit.build.kernel24.programs import Programs, build_programs
+from hamkit.build.kernel24.modules import Modules, ModulesRequest, build_modules, modules_folder
+from hamkit.build.kernel24.programs import (
+    COMPILER,
+    PACKAGE,
+    Programs,
+    build_programs,
+    programs_folder,
+)
 from hamkit.build.kernel24.toolchain import Toolchain, find_toolchain
 from hamkit.course import Course, Planned
 from hamkit.errors import MissingNeed
@@ -25,13 +31,16 @@ from hamkit.kernel.source import KernelSource, open_source
 from hamkit.model import i386 as model
 from hamkit.model.scenario import Line, Scenario
 from hamkit.progress import Progress
+from hamkit.prove import qemu
 from hamkit.prove.boot import BootResult
 from hamkit.prove.boot24 import TreeBoot, boot_tree
 from hamkit.prove.bootlog24 import model_kernel
 from hamkit.prove.compare24 import compare
 from hamkit.prove.comparison import Comparison
+from hamkit.prove.iso import loader_files
 from hamkit.render.series import SeriesResult, cached_series
 from hamkit.render.series.cache import series_folder
+from hamkit.run import find
 from hamkit.stage import StageResult, Stopwatch, Verdict
 
 SMP_CPUS = 2
@@ -129,12 +138,15 @@ class TreePipeline(Course):
         return self.ended(made, made.stage)
 
     @cached_property
+    def modules_request(self) -> ModulesRequest:
+        asked = self.request
+        return ModulesRequest(self.kernel, self.toolchain, asked.testing, asked.renew)
+
+    @cached_property
     def modules(self) -> Modules:
-        kernel, asked = self.kernel, self.request
+        asked = self.modules_request
         with self.stage("modules"):
-            made = build_modules(
-                ModulesRequest(kernel, self.toolchain, asked.testing, asked.renew), self.progress
-            )
+            made = build_modules(asked, self.progress)
         return self.ended(made, made.stage)
 
     @cached_property
@@ -143,9 +155,25 @@ class TreePipeline(Course):
             made = build_programs(self.progress, self.request.renew)
         return self.ended(made, made.stage)
 
+    def check_needs(self, booting: bool) -> None:
+        """Look for mistakes, then for every program, before minutes go into a kernel.
+
+        Raises UserError and MissingNeed.
+        """
+        self.flavour  # noqa: B018 - asking tells
+        self.asked_scenario  # noqa: B018
+        known = [("make", "make"), ("patch", "patch"), (COMPILER, PACKAGE)]
+        if booting:
+            loader_files()
+            known += [("xorriso", "xorriso"), (qemu.PROGRAM, qemu.PACKAGE)]
+        for program, package in known:
+            find(program, package)
+        find_toolchain(self.request.toolchain)
+
     @cached_property
     def boot_request(self) -> TreeBoot:
         """The patched kernel, our modules for it, and the guest's programs."""
+        self.check_needs(booting=True)
         kernel = self.kernel
         return TreeBoot(
             kernel=kernel.image,
@@ -179,6 +207,7 @@ class TreePipeline(Course):
     @property
     def artifacts(self) -> tuple[Path, ...]:
         """What a build makes: kernel, configuration, modules, programs."""
+        self.check_needs(booting=False)
         kernel = self.kernel
         made = (kernel.image, kernel.vmlinux, kernel.system_map, kernel.config)
         return (*made, *self.modules.paths, *self.programs.paths)
@@ -188,12 +217,13 @@ class TreePipeline(Course):
         renew, flavour = self.request.renew, self.flavour
         there = series_folder(self.source, SERIES_RESERVE_MB).is_dir() and not renew
         built = there and kernel_folder(self.kernel_request).is_dir()
+        modules = built and modules_folder(self.modules_request).is_dir() and not renew
         words = f"{'smp' if flavour.smp else 'up'}, HIGHMEM{flavour.highmem}, {self.toolchain.name}"
         return (
             Planned("patch", f"render the series for {self.source.root.name}", there),
             Planned("kernel", f"patch a copy, configure, build: {words}", built),
-            Planned("modules", "compile HAM against the kernel's headers", False),
-            Planned("programs", "compile the guest's programs for static i386", False),
+            Planned("modules", "compile HAM against the kernel's headers", modules),
+            Planned("programs", "compile the guest's programs for static i386", programs_folder().is_dir()),
             Planned("boot", f"boot from a CD in QEMU, scenario {self.asked_scenario.name}", False),
             Planned("prove", "hold every step against the model", False),
         )

@@ -18,6 +18,8 @@ TASKS = [
     *("model", "fuzz", "matrix", "compare", "reproduce", "release", "sign", "verify", "version.bump"),
     *("shell", "bench", "test", "lint", "clean"),
 ]
+SMALL = str(project_root() / "tests" / "data" / "kernel" / "small24")
+MAINLINE = str(project_root() / "specs" / "scenarios" / "default.toml")
 ACTING = ["image", "srpm", "build", "boot", "release"]
 
 
@@ -75,6 +77,17 @@ def test_model_as_table_and_json() -> None:
         (("fuzz", "--tree", "x", "--runs", "0"), 2, "cannot be"),
         (("fuzz", "--distro", "debian-12", "--highmem", "4G"), 2, "--highmem is for --tree"),
         (("release",), 2, "--distro is not given"),
+        (("boot",), 2, "--distro is not given"),
+        (("boot", "--tree", "/nowhere"), 2, "there is no kernel source /nowhere"),
+        (("build", "--tree", "x", "--distro", "debian-12"), 2, "--distro and --tree are both given"),
+        (("boot", "--tree", SMALL, "--flavour", "big"), 2, "no flavour is called 'big'"),
+        (("boot", "--tree", SMALL, "--highmem", "none"), 2, "added memory is high memory"),
+        (
+            ("boot", "--tree", SMALL, "--scenario", MAINLINE),
+            2,
+            "a scenario for mainline kernels, not for 2.4",
+        ),
+        (("build", "--tree", SMALL), 3, "no compiler for Linux 2.4 is installed"),
         (("check", "--distro", "debian-12"), 2, "--srpm is not given"),
         (("judge",), 2, "--console is not given"),
         (("bench", "--distro", "debian-12", "--rounds", "0"), 2, "measures nothing"),

@@ -51,10 +51,7 @@ class Modules:
 
 def build_modules(request: ModulesRequest, progress: Progress) -> Modules:
     """Compile, or take from the cache. Raises Failure with the first faults of the compiler."""
-    watch = Stopwatch()
-    sources = sha256_tree(SOURCES)
-    words = [request.kernel.folder.name, request.toolchain.digest, tools_digest_text(), str(request.testing)]
-    folder = cache_root() / "modules24" / sha256_text(LAYOUT, sources, *words)
+    watch, folder = Stopwatch(), modules_folder(request)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         cached = folder.is_dir() and not request.renew
@@ -67,12 +64,18 @@ def build_modules(request: ModulesRequest, progress: Progress) -> Modules:
         Verdict.PASS,
         watch.seconds,
         ", ".join(path.name for path in paths),
-        {"ham-src": f"sha256:{sources}"},
+        {"ham-src": f"sha256:{sha256_tree(SOURCES)}"},
         tuple(Artifact.of(path) for path in paths),
         {"release": request.kernel.release, "testing": request.testing, "warnings": _warnings(folder)},
         cached,
     )
     return Modules(folder, stage)
+
+
+def modules_folder(request: ModulesRequest) -> Path:
+    """Where the modules for this kernel lie."""
+    words = [request.kernel.folder.name, request.toolchain.digest, tools_digest_text(), str(request.testing)]
+    return cache_root() / "modules24" / sha256_text(LAYOUT, sha256_tree(SOURCES), *words)
 
 
 def _warnings(folder: Path) -> list[str]:

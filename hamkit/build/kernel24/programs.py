@@ -42,29 +42,34 @@ def build_programs(progress: Progress, renew: bool = False) -> Programs:
 
     Raises MissingNeed without the compiler, Failure when ham-src does not compile.
     """
-    watch = Stopwatch()
-    compiler = find(COMPILER, PACKAGE)
-    version = run([compiler, "--version"]).stdout.splitlines()[0]
-    sources = sha256_tree(SOURCES)
-    folder = cache_root() / "programs24" / sha256_text(LAYOUT, FLAGS, sources, version)
+    watch, folder = Stopwatch(), programs_folder()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         cached = folder.is_dir() and not renew
         if not cached:
             with progress.step("build programs for the guest"), folder_whole(folder) as out:
-                _compile(compiler, out)
+                _compile(find(COMPILER, PACKAGE), out)
     made = Programs(folder, StageResult("programs", Verdict.PASS, 0.0))
     stage = StageResult(
         "programs",
         Verdict.PASS,
         watch.seconds,
         f"{len(made.paths)} static programs for i386",
-        {"ham-src": f"sha256:{sources}"},
+        {"ham-src": f"sha256:{sha256_tree(SOURCES)}"},
         tuple(Artifact.of(path) for path in made.paths),
-        {"compiler": version},
+        {"compiler": _version()},
         cached,
     )
     return Programs(folder, stage)
+
+
+def programs_folder() -> Path:
+    """Where they lie, for these sources and this compiler. Raises MissingNeed without the compiler."""
+    return cache_root() / "programs24" / sha256_text(LAYOUT, FLAGS, sha256_tree(SOURCES), _version())
+
+
+def _version() -> str:
+    return run([find(COMPILER, PACKAGE), "--version"]).stdout.splitlines()[0]
 
 
 def _compile(compiler: Path, out: Path) -> None:
