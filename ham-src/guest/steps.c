@@ -12,6 +12,8 @@
 #define HUGE_PAGES	"/sys/kernel/mm/transparent_hugepage/enabled"
 #define RESULTS		"/sys/module/mhp_sim/parameters/results"
 #define FAIL_NEXT	"/sys/module/ham/parameters/fail_next"
+/* Where modules have no parameters that can be written */
+#define OLD_FAIL_NEXT	"/proc/ham/fail_next"
 #define FAIL_NEXT_24	"/proc/ham/fail_next"	/* Linux 2.4 has no sysfs */
 #define POLICY		MEMORY "/auto_online_blocks"
 /* A program that says more is cut short: the report is to stay readable */
@@ -211,7 +213,7 @@ static int do_retry(const struct plan *plan, char *const *words,
 	return result ? result : retried;
 }
 
-/* COUNT: only a test build of HAM has the parameter */
+/* COUNT: only a test build of HAM has the parameter, or the file */
 static int do_fault(const struct plan *plan, char *const *words,
 		    struct text *output)
 {

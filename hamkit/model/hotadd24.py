@@ -87,6 +87,10 @@ class Linux24:
         return min(window.reach, self.kernel.address_end) if window else 0
 
     @property
+    def whole(self) -> bool:
+        return True
+
+    @property
     def counters(self) -> Globals:
         """The six globals of the seed."""
         before, zones = self.booted.counters, [r.zone for r in self.regions]

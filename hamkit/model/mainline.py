@@ -114,6 +114,10 @@ class Mainline:
         return self.facts.address_end
 
     @property
+    def whole(self) -> bool:
+        return False
+
+    @property
     def mem_total_kib(self) -> int:
         """MemTotal of /proc/meminfo."""
         return sum(z.managed for z in self.zones) * PAGE // KIB

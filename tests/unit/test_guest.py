@@ -83,10 +83,20 @@ def test_flags_of_the_plan() -> None:
     assert text == "report\tdmesg\nreport-once\t/proc/cpuinfo\npause\nreboot\n"
 
 
+def test_a_guest_that_serves_is_asked_for_the_lines_of_the_plan() -> None:
+    found = lines(guest.scenario_plan(RELEASE, FILES, EVERY_ACTION, serve=True))
+    assert [line for line in found if line[0] in ("step", "pause", "serve")] == [["serve"]]
+    assert found[-1] == ["serve"]  # when HAM is loaded
+    asked = "".join(plan.request(step) for step in EVERY_ACTION.steps)
+    planned = lines(guest.scenario_plan(RELEASE, FILES, EVERY_ACTION))
+    assert lines(asked) == [line for line in planned if line[0] == "step"]
+
+
 def test_the_guest_knows_every_word_of_a_plan() -> None:
     sources = project_root() / "ham-src" / "guest"
     known = "".join((sources / name).read_text() for name in ("text.c", "steps.c"))
     spoken = lines(guest.scenario_plan(RELEASE, FILES, EVERY_ACTION))
+    spoken += lines(guest.scenario_plan(RELEASE, FILES, EVERY_ACTION, serve=True))
     for word in {line[0] for line in spoken} | {line[2] for line in spoken if line[0] == "step"}:
         assert f'{{ "{word}", ' in known, word
     assert f"#define MOST_WORDS\t{plan.MOST_WORDS}\n" in (sources / "haminit.h").read_text()

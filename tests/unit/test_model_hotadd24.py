@@ -200,6 +200,19 @@ def test_only_missing_pieces_are_added_and_one_bad_one_stops_all() -> None:
     assert [line.split()[-1] for line in bad.status()] == ["FAILED", "ENABLED", "FAILED", "ENABLED", "FAILED"]
 
 
+def test_a_fault_comes_before_the_vm_looks_and_once_a_request() -> None:
+    before = replace(added(ham(), (GIB // 2 + BLOCK, BLOCK)), faults=2)
+    failed, result = before.add(GIB // 2, 3 * BLOCK)  # two pieces
+    assert (result, failed.faults) == (Errno.ENOMEM, 1)
+    assert [line.split()[-1] for line in failed.status()] == ["FAILED", "ENABLED", "FAILED"]
+    again, result = failed.add(2 * GIB, BLOCK)  # no RAM there, which is not looked at
+    assert (result, again.faults) == (Errno.ENOMEM, 0)
+    assert failed.add(GIB // 2 + BLOCK, BLOCK) == (failed, Errno.OK)  # known: nothing is handed over
+    after, results = again.retry()
+    assert [r for _, r in results] == [Errno.OK, Errno.OK, Errno.ENODEV]
+    assert len(after.vm.regions) == 3
+
+
 def test_there_is_room_for_32_regions() -> None:
     full = added(ham(), *((GIB // 2 + n * 2 * BLOCK, BLOCK) for n in range(REGIONS)))
     assert full.vm.counters.numnodes == 33
