@@ -118,6 +118,7 @@ class Session:
         self, argv: tuple[str, ...], process: subprocess.Popen[bytes], runner: asyncio.Runner, control: Path
     ) -> None:
         self.argv, self.control = argv, control
+        self.patience = ANSWER_SECONDS  # for one answer; a busy QEMU may need more
         self._process, self._runner = process, runner
         self._pidfd = os.pidfd_open(process.pid)
         self._client = QMPClient("hamkit")
@@ -137,9 +138,7 @@ class Session:
     def execute(self, command: str, **arguments: object) -> Any:
         """The answer to a QMP command. Raises Failure when QEMU refuses it or does not answer."""
         try:
-            return self._runner.run(
-                asyncio.wait_for(self._client.execute(command, arguments), ANSWER_SECONDS)
-            )
+            return self._runner.run(asyncio.wait_for(self._client.execute(command, arguments), self.patience))
         except (QMPError, OSError, TimeoutError) as bad:
             raise Failure(
                 f"QEMU does not carry out {command}: {type(bad).__name__} {bad}".rstrip(),

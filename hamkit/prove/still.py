@@ -14,7 +14,7 @@ from hamkit.prove.qemu import Session
 
 NODE, TAG = "still", "still"
 IMAGE_BYTES = 1 << 20  # of the disk in the image, which nobody uses; what is kept lies behind it
-SECONDS = 120.0
+SECONDS = 300.0
 TICK = 0.01
 
 
@@ -24,6 +24,7 @@ class Still:
     def __init__(self, running: Session) -> None:
         """Keep the moment; the machine goes on. Raises Failure when QEMU cannot."""
         self._running, self._numbers = running, count()
+        running.patience = SECONDS  # while it saves or loads, QEMU answers nobody
         path = os.fspath(running.control.with_name("still.qcow2"))
         raw = {"driver": "file", "filename": path}
         self._job("blockdev-create", options={**raw, "size": 0})

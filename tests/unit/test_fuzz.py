@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hamkit import scenario_text, scenarios
-from hamkit.errors import Failure
 from hamkit.model.expect_24 import carry_through, default_facts
 from hamkit.model.extents import GIB, MIB, TOP
 from hamkit.model.hotadd24 import Linux24
@@ -22,7 +21,7 @@ from hamkit.model.scenario import AddStep, Attribute, Errno, Line, Machine, Retr
 from hamkit.progress import Quiet
 from hamkit.prove.comparison import Check
 from hamkit.prove.fuzz import finding
-from hamkit.prove.fuzz.campaign import campaign, compatible
+from hamkit.prove.fuzz.campaign import GuestDown, campaign, compatible
 from hamkit.prove.fuzz.draw import MOST_STEPS, Ground, draw
 from hamkit.prove.fuzz.shrink import shrink
 from hamkit.stage import Verdict
@@ -50,7 +49,7 @@ class Simulated:
     def run(self, scenario: Scenario) -> tuple[Check, ...]:
         assert compatible(scenario) == self.up
         if any(isinstance(s, AddStep) and self.breaks(s) for s in scenario.steps):
-            raise Failure("the guest ended: oops", "see the console")
+            raise GuestDown("the guest ended: oops", "see the console")
         return tuple(
             Check(o.step, name, str(value), str(now), Verdict.PASS if value == now else Verdict.FAIL)
             for o in carry_through(scenario, default_facts(scenario))

@@ -23,13 +23,20 @@ from hamkit.prove.fuzz.shrink import TRIES, shrink
 from hamkit.stage import Verdict
 
 
+TOLD = 5  # groups between lines of progress
+
+
+class GuestDown(Failure):
+    """The guest ended, died or fell silent: nothing can be compared."""
+
+
 class Booted(Protocol):
     """A machine that was booted. Not to be shared between threads."""
 
     def run(self, scenario: Scenario) -> tuple[Check, ...]:
         """Every check of the scenario, run from the state after boot. Its machine must be this one.
 
-        Raises Failure when the machine broke down so that nothing can be compared.
+        Raises GuestDown.
         """
 
 
@@ -107,6 +114,8 @@ def campaign(
         for done in as_completed(waiting):
             tallies.append(done.result())
             step.note(_words(tallies, len(scenarios)))
+            if len(tallies) % TOLD == 0:
+                progress.note(_words(tallies, len(scenarios)))
             if sum(bool(t.findings) for t in tallies) >= most_findings:
                 for other in waiting:
                     other.cancel()
@@ -129,24 +138,23 @@ def _words(tallies: Iterable[Tally], wanted: int) -> str:
 
 
 def _run_group(group: Sequence[Scenario], stand: Stand, tries: int) -> Tally:
-    """One boot for all of a group, but for a machine that broke down; ends with the first finding."""
+    """One boot for all of a group; ends with the first finding."""
     tally = Tally()
-    rest = list(group)
-    while rest and not tally.findings:
-        with stand.booted(rest[0]) as machine:
+    scenario = group[0]
+    try:
+        with stand.booted(scenario) as machine:
             tally.boots += 1
-            while rest and not tally.findings:
-                scenario = rest.pop(0)
+            for scenario in group:
+                checks = machine.run(scenario)
                 tally.runs += 1
                 tally.steps += len(scenario.steps)
-                try:
-                    checks = machine.run(scenario)
-                except Failure as broken:
-                    tally.findings += (_broken(scenario, stand, broken, tries),)
-                    break
                 tally.values += len(checks)
                 if wrong := failed(checks):
                     tally.findings += (_shrunk(scenario, machine, wrong, tries),)
+                    break
+    except GuestDown as down:
+        tally.runs += 1
+        tally.findings += (_broken(scenario, stand, down, tries),)
     return tally
 
 
@@ -162,7 +170,7 @@ def _shrunk(scenario: Scenario, machine: Booted, wrong: tuple[Check, ...], tries
     def disagrees(tried: Scenario) -> bool:
         try:
             found = failed(machine.run(with_expectations(tried)))
-        except Failure:
+        except GuestDown:
             return False  # another fault than the one that is looked for
         seen[tried.steps] = found
         return any(c.title == title for c in found)
@@ -172,17 +180,17 @@ def _shrunk(scenario: Scenario, machine: Booted, wrong: tuple[Check, ...], tries
     return Finding(scenario, named, seen[smallest.steps])
 
 
-def _broken(scenario: Scenario, stand: Stand, broken: Failure, tries: int) -> Finding:
+def _broken(scenario: Scenario, stand: Stand, down: GuestDown, tries: int) -> Finding:
     """A scenario that brings the guest down is shrunk with a boot for each try."""
 
     def disagrees(tried: Scenario) -> bool:
         try:
             with stand.booted(tried) as machine:
                 machine.run(tried)
-        except Failure:
+        except GuestDown:
             return True
         return False
 
     smallest = shrink(scenario, disagrees, tries // 3)
     named = replace(with_expectations(smallest), name=f"{scenario.name}-shrunk")
-    return Finding(scenario, named, (), broken.message)
+    return Finding(scenario, named, (), down.message)

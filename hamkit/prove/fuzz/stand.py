@@ -10,18 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hamkit.errors import Failure
 from hamkit.files import write_whole
 from hamkit.model.scenario import Scenario
 from hamkit.prove import plan
 from hamkit.prove.comparison import Check
 from hamkit.prove.console import judge
 from hamkit.prove.frames import MARK
+from hamkit.prove.fuzz.campaign import GuestDown
 from hamkit.prove.port import Port
 from hamkit.prove.qemu import Session, Startable, report_socket, session
 from hamkit.prove.still import Still
 
-BOOT_SECONDS, STEP_SECONDS = 300.0, 120.0  # on a busy machine; a guest that is down is seen at once
+BOOT_SECONDS, STEP_SECONDS = 600.0, 300.0  # on a busy machine; a guest that is down is seen at once
 TICK = 0.05
 DOWN = ("Kernel panic", "Oops", "kernel BUG at", "hamkit: error")  # from here on nobody will answer
 QUOTED = 4
@@ -38,15 +38,15 @@ class Served:
 
     def report_of(self, scenario: Scenario, look: Callable[[int], None]) -> str:
         """The whole report of the scenario, from the state after boot; ``look`` is told of each step's end,
-        while nothing moves. Raises Failure when the guest is down."""
+        while nothing moves. Raises GuestDown."""
         self._still.back()
         begin = self._machine.report.stat().st_size
         for number, step in enumerate(scenario.steps, 1):
             self._port.go_on(plan.request(step))
             try:
                 self._wait(STEP_SECONDS)
-            except Failure as bad:
-                raise Failure(f"step {number}, {step.label}: {bad.message}", bad.hint) from bad
+            except GuestDown as down:
+                raise GuestDown(f"step {number}, {step.label}: {down.message}", down.hint) from down
             look(number)
         with self._machine.report.open("rb") as stream:
             stream.seek(begin)
@@ -54,7 +54,7 @@ class Served:
         return f"{self.report}{new}{MARK}done\n"
 
     def _wait(self, seconds: float) -> None:
-        """Until the guest pauses. Raises Failure when it does not."""
+        """Until the guest pauses. Raises GuestDown when it does not."""
         deadline = time.monotonic() + seconds
         said = self._machine.console.stat().st_size
         while not self._port.pauses():
@@ -65,7 +65,7 @@ class Served:
             late = time.monotonic() > deadline
             if ended or late or any(word in new for word in DOWN):
                 verdict = judge(self._machine.console)
-                raise Failure(
+                raise GuestDown(
                     f"the guest {'ended' if ended else 'does not answer'}: {verdict.detail}",
                     "; ".join(verdict.lines[:QUOTED]) or "nothing was said",
                 )
@@ -73,7 +73,10 @@ class Served:
 
 @contextmanager
 def served(machine: Startable, messages: Path) -> Iterator[Served]:
-    """Start the machine, whose guest's plan ends with ``serve``, and wait until it waits. Raises Failure."""
+    """Start the machine, whose guest's plan ends with ``serve``, and wait until it waits.
+
+    Raises GuestDown when it does not come up, Failure when QEMU cannot be controlled.
+    """
     for path in (machine.console, machine.report):
         write_whole(path, b"")
     with (

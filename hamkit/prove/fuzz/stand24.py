@@ -24,7 +24,7 @@ class Stand24:
 
     @contextmanager
     def booted(self, scenario: Scenario) -> Iterator[Booted24]:
-        """A machine as the scenario wants it. Raises Failure when it does not come up."""
+        """A machine as the scenario wants it. Raises GuestDown when it does not come up."""
         with scratch_folder("fuzz") as folder:
             request = replace(self.template, scenario=scenario, out=folder, serve=True)
             machine = describe_machine(request)
@@ -42,7 +42,7 @@ class Booted24:
         self._boot = reader.counters()
 
     def run(self, scenario: Scenario) -> tuple[Check, ...]:
-        """Every check of the scenario, from the state after boot. Raises Failure when the guest is down."""
+        """Every check of the scenario, from the state after boot. Raises GuestDown."""
         counters: dict[int, Counters] = {0: self._boot}
 
         def look(step: int) -> None:

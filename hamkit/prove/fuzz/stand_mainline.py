@@ -23,7 +23,7 @@ class StandMainline:
 
     @contextmanager
     def booted(self, scenario: Scenario) -> Iterator[BootedMainline]:
-        """A machine as the scenario wants it. Raises Failure when it does not come up."""
+        """A machine as the scenario wants it. Raises GuestDown when it does not come up."""
         with scratch_folder("fuzz") as folder:
             request = replace(self.template, scenario=scenario, out=folder)
             machine = replace(describe_machine(request), serve=True)
@@ -40,6 +40,6 @@ class BootedMainline:
         self._guest = served_guest
 
     def run(self, scenario: Scenario) -> tuple[Check, ...]:
-        """Every check of the scenario, from the state after boot. Raises Failure when the guest is down."""
+        """Every check of the scenario, from the state after boot. Raises GuestDown."""
         report = self._guest.report_of(scenario, lambda _: None)
         return exact(compare(scenario, self._guest.console, report).checks)
