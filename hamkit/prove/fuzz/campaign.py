@@ -22,7 +22,6 @@ from hamkit.prove.fuzz.draw import with_expectations
 from hamkit.prove.fuzz.shrink import TRIES, shrink
 from hamkit.stage import Verdict
 
-
 TOLD = 5  # groups between lines of progress
 
 
