@@ -13,6 +13,7 @@ from hamkit.build.kernel24.toolchain import Toolchain, refused_flags
 from hamkit.build.kernel24.workspace import copy_part, environment, make_tools, tools_digest_text
 from hamkit.errors import Failure
 from hamkit.files import cache_root, folder_whole, scratch_folder, sha256_text, sha256_tree
+from hamkit.kernel.csource import ENCODING
 from hamkit.progress import Progress
 from hamkit.run import run
 from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
@@ -20,6 +21,7 @@ from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 LAYOUT = "2"
 NAMES = ("ham.o", "mhp_sim.o", "mhp_qemu.o")
 QUOTED = 6
+DEPENDS = "tmp_include_depends"
 SAID = "messages"  # of the compiler, beside the modules
 
 
@@ -78,6 +80,13 @@ def modules_folder(request: ModulesRequest) -> Path:
     return cache_root() / "modules24" / sha256_text(LAYOUT, sha256_tree(SOURCES), *words)
 
 
+def _nothing_changed(tree: Path) -> None:
+    """Vendors' and late trees first touch headers whose own includes are newer; the list of these, made by
+    `make dep`, names the folder that the kernel was built in."""
+    if DEPENDS in (tree / "Makefile").read_text(encoding=ENCODING):
+        (tree / DEPENDS).write_text("all:\n")
+
+
 def _warnings(folder: Path) -> list[str]:
     """What the compiler did not like."""
     return [line for line in (folder / SAID).read_text().splitlines() if "warning:" in line]
@@ -90,6 +99,7 @@ def _compile(request: ModulesRequest, out: Path) -> None:
         work = scratch.resolve()
         tree, built = work / "tree", work / "tree" / "ham"
         copy_part(request.kernel.tree, tree)
+        _nothing_changed(tree)
         make_tools(work / "tools", request.toolchain)
         made = environment(work / "tools", tree, request.toolchain, refused_flags(request.toolchain, tree))
         words = [f"KDIR={tree}", f"OUT={built}", f"HAM_TEST={'y' if request.testing else 'n'}"]
