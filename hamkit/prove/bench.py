@@ -32,7 +32,7 @@ class Cost:
 class BootRatio:
     """Costs in the order of the rounds.
 
-    ``plain``: QEMU as one would type it (``-cpu max``, a console, ``mem=``); ``alike``: with the CPU
+    ``plain``: QEMU as one would type it (``-cpu max``, a console, ``mem=``); ``alike``: with the machine
     and all kernel options of the boot stage; both with busybox and an init that powers off.
     """
 
@@ -68,7 +68,7 @@ def boot_ratio(request: BootRequest, rounds: int, progress: Progress) -> BootRat
     """
     alike = describe_machine(replace(request, out=request.out / "bare"))
     append = f"console=ttyS0 panic=-1 {hidden_memory(request.scenario)}"
-    plain = replace(alike, model="max", append=append)
+    plain = replace(alike, model="max", append=append, small_pages=False)
     write_whole(alike.initramfs, bare_image())
     costs: list[tuple[Cost, Cost, Cost]] = []
     for number in range(1, rounds + 1):

@@ -67,7 +67,8 @@ class Machine:
     ``graphics=off`` makes the firmware speak on the first serial port. ERMS is masked because
     emulated byte-wise string instructions are several times slower than the kernel's other ways
     to copy and clear memory. ``low_memory`` (bytes): so much RAM lies below 4 GiB at most, 0: as the board
-    has it. ``serve``: the second port is the socket ``report`` beside the control socket.
+    has it. ``serve``: the second port is the socket ``report`` beside the control socket. ``small_pages``:
+    the host clears no huge pages for it, of which the guest touches little.
     """
 
     kernel: Path
@@ -80,7 +81,7 @@ class Machine:
     model: str = "max,-erms"
     low_memory: int = 0
     serve: bool = False
-    small_pages: bool = False
+    small_pages: bool = True
 
     def argv(self, control: Path) -> tuple[str, ...]:
         """QEMU's argument vector, with its QMP server at the socket ``control``."""

@@ -21,12 +21,12 @@ def test_default_scenario_is_what_the_model_expects() -> None:
     outcomes = carry_through(scenario, default_facts(scenario))
     assert [o.result for o in outcomes[1:]] == [s.expect for s in scenario.steps]
     changes = [step["mem_total_change_kib"] >> 10 for step in expectation(scenario)["steps"]]
-    assert changes == [0, 128, 256, 128, 0, 384, 0, 0, 0, 0]
+    assert changes == [0, 128, 256, 128, 0, 256, 0, 0, 0, 0]
     assert outcomes[-1].ham.status() == (
-        "0000000010000000-0000000017ffffff  rw ENABLED",
-        "0000000018000000-000000002fffffff  rw ENABLED",
-        "0000000030000000-000000003fffffff  rw ENABLED",
-        "0000000040000000-0000000047ffffff  rw ENABLED",
+        "0000000008000000-000000000fffffff  rw ENABLED",
+        "0000000010000000-000000001fffffff  rw ENABLED",
+        "0000000020000000-000000002fffffff  rw ENABLED",
+        "0000000030000000-0000000037ffffff  rw ENABLED",
         "0000000080000000-000000008fffffff  rw FAILED",
         "0000001000000000-0000001007ffffff  rw FAILED",
     )
