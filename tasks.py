@@ -1,7 +1,9 @@
 """Puts the tasks of ``hamkit.tasks`` together for Invoke, in the order in which data moves."""
 
 from invoke import Collection
+from invoke.main import program
 
+from hamkit.tasks import mistakes
 from hamkit.tasks.fuzzing import fuzz
 from hamkit.tasks.kernels import facts, patch
 from hamkit.tasks.machine import clean, doctor, lint, test
@@ -15,3 +17,5 @@ namespace = Collection(
     *(model, fuzz, matrix, compare, reproduce, release, sign, verify, shell, bench, test, lint, clean),
 )
 namespace.add_collection(Collection("version", version_bump))
+
+mistakes.adopt(program)

@@ -131,6 +131,34 @@ def test_scenario_mistakes_come_all_at_once(tmp_path: Path) -> None:
     assert "machine.boot_memory" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("boot", "--bogus"), "there is no flag --bogus (after boot)"),
+        (("--bogus",), "there is no flag --bogus"),
+        (("bogus",), "there is no task bogus"),
+        (("boot", "debian-12"), "there is no task debian-12 (after boot)"),
+        (("version.bmp",), "there is no task version.bmp"),
+        (("boot", "--distro"), "--distro needs a value (after boot)"),
+        (("bench", "--rounds", "many"), "'many' is not a number"),
+        (("--help", "bogus"), "there is no task bogus"),
+    ],
+)
+def test_mistakes_of_the_command_line_are_the_users(words: tuple[str, ...], said: str) -> None:
+    done = invoke(*words)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == f"hamkit: {said}"
+    assert "--list" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+    assert done.stdout == ""
+
+
+def test_mistakes_of_the_command_line_as_json() -> None:
+    done = invoke("model", "--json", "--bogus")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"] == "there is no flag --bogus (after model)"
+
+
 def test_error_as_json() -> None:
     done = invoke("specs", "--distro", "x", "--json")
     assert done.returncode == 2
