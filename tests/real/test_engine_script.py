@@ -137,11 +137,42 @@ def test_a_failed_start_names_its_reason(engine: EngineScript, tmp_path: Path) -
     assert (without.returncode, without.stdout) == (5, "went on\n")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+def test_an_engine_of_another_root_file_system_is_left_alone(engine: EngineScript, tmp_path: Path) -> None:
+    """It has the same name where the homes have the same path."""
+    token = address(engine("start")).removeprefix("unix:///run/").split("/")[0]
+    assert token.startswith("ham-engine-")
+    engine("stop")
+    root = tmp_path / "root"
+    root.mkdir()
+    compile_pause(root / "dockerd")
+    argv: list[str | Path] = ["chroot", root, "/dockerd", f"--containerd-namespace={token}"]
+    with spawn(argv, package="coreutils", stdout=subprocess.DEVNULL) as other:
+        assert seen_as(other.pid, b"/dockerd")
+        engine("start")
+        engine("stop")
+        assert alive(other.pid)
+
+
+def compile_pause(target: Path) -> None:
+    """A program that does nothing for ever, static."""
+    source = target.with_suffix(".c")
+    source.write_text(PAUSE)
+    run(["gcc", "-static", "-o", target, source])
+
+
+def seen_as(pid: int, program: bytes) -> bool:
+    """Does the process become ``program`` within ten seconds?"""
+    for _ in range(200):
+        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(program + b"\0"):
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def endless_container(host: str, folder: Path) -> int:
     """Starts a container that never ends; the process id of its first process."""
-    source = folder / "pause.c"
-    source.write_text(PAUSE)
-    run(["gcc", "-static", "-o", folder / "pause", source])
+    compile_pause(folder / "pause")
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         tar.add(folder / "pause", "pause")
