@@ -30,6 +30,7 @@ from hamkit.model.scenario import Attribute, Errno
 STRUCT_PAGE = 64  # bytes of memory map a page
 DEFAULT_BLOCK = 128 * MIB
 DEFAULT_ADDRESS_BITS = 40  # QEMU's software emulation
+KERNEL_ADDRESS_BITS = {48: 46, 57: 52}  # MAX_PHYSMEM_BITS by the processor's virtual address bits
 KERNEL_ZONES = (("DMA", 0, 16 * MIB), ("DMA32", 16 * MIB, 4 * GIB), ("Normal", 4 * GIB, TOP))
 NORMAL = 2
 MOVABLE = 3
@@ -42,6 +43,11 @@ class Policy(StrEnum):
     ONLINE = "online"
     ONLINE_KERNEL = "online_kernel"
     ONLINE_MOVABLE = "online_movable"
+
+
+def address_end(physical_bits: int, virtual_bits: int) -> int:
+    """First address that a processor, or a kernel with its page tables, cannot address."""
+    return 1 << min(physical_bits, KERNEL_ADDRESS_BITS.get(virtual_bits, physical_bits))
 
 
 @dataclass(frozen=True)

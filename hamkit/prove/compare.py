@@ -15,7 +15,7 @@ from hamkit.errors import Failure
 from hamkit.model.expect_mainline import carry_through
 from hamkit.model.extents import KIB, PAGE, TOP, Extent
 from hamkit.model.firmware import Resource
-from hamkit.model.mainline import BootFacts, Mainline, Policy
+from hamkit.model.mainline import DEFAULT_ADDRESS_BITS, BootFacts, Mainline, Policy, address_end
 from hamkit.model.outcomes import Outcome, request_text
 from hamkit.model.scenario import AbuseStep, AddStep, Errno, Scenario, UseStep
 from hamkit.prove.comparison import Check, Comparison, StepView
@@ -76,6 +76,7 @@ def facts_of(log: BootLog, boot: Snapshot) -> BootFacts:
         tuple(Resource(line.extent, line.name) for line in others),
         boot.block_size,
         policy,
+        address_end(*(boot.address_bits or (DEFAULT_ADDRESS_BITS, 0))),
     )
 
 

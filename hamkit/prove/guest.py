@@ -15,6 +15,7 @@ INIT = "haminit"
 MODULES = ("ham", "mhp_sim")
 SERVED = ("hamctl",)  # what a guest that is asked for steps may need
 REPORTS = ("/proc/meminfo", "/proc/zoneinfo", "/proc/iomem", "/proc/ham/status", "blocks", "dmesg", "output")
+FACTS = ("/proc/cpuinfo",)
 
 
 def image(release: str, files: Mapping[str, bytes], scenario: Scenario, serve: bool = False) -> bytes:
@@ -44,6 +45,7 @@ def scenario_plan(release: str, files: Mapping[str, bytes], scenario: Scenario, 
             modules={name: _module(release, files, name) for name in MODULES},
             programs={name: _program(files, name) for name in programs},
             reports=REPORTS,
+            facts=FACTS,
             steps=() if serve else scenario.steps,
             serve=serve,
         )

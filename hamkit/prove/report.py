@@ -19,6 +19,7 @@ STAMP = re.compile(r"^(?:<\d+>)?\[ *\d+\.\d+\] ?")
 E820 = re.compile(r"BIOS-e820: \[mem 0x([0-9a-f]+)-0x([0-9a-f]+)\](?: +[\d.]+ +[KMGT]B)? +(.+)")
 MEMORY = re.compile(r"Memory: (\d+)K/(\d+)K available \(.* (\d+)K reserved")
 FREEING = re.compile(r"Freeing (.+) memory: (\d+)K")
+ADDRESSES = re.compile(r"address sizes\s*: (\d+) bits physical, (\d+) bits virtual")
 RAM_WORDS = (USABLE, "System RAM")  # kernels from 6.17 on use the second
 
 
@@ -46,7 +47,11 @@ class IomemLine:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The guest after one step. ``meminfo`` in KiB; ``dmesg`` lines without time stamps."""
+    """The guest after one step. ``meminfo`` in KiB; ``dmesg`` lines without time stamps.
+
+    ``address_bits``: physical and virtual ones of the processor; None where it was not reported, as in
+    every step but 0.
+    """
 
     step: int
     rc: int
@@ -59,6 +64,7 @@ class Snapshot:
     blocks: tuple[tuple[str, str], ...]
     dmesg: tuple[str, ...]
     output: tuple[str, ...]
+    address_bits: tuple[int, int] | None = None
 
     @property
     def system_ram(self) -> tuple[Extent, ...]:
@@ -123,7 +129,14 @@ def _snapshot(frame: Frame) -> Snapshot:
         blocks,
         tuple(STAMP.sub("", line) for line in frame.lines("dmesg")),
         frame.lines("output"),
+        _address_bits(frame.lines("/proc/cpuinfo")),
     )
+
+
+def _address_bits(lines: Sequence[str]) -> tuple[int, int] | None:
+    """From /proc/cpuinfo."""
+    found = next((m for line in lines if (m := ADDRESSES.fullmatch(line))), None)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _meminfo(lines: Sequence[str]) -> dict[str, int]:

@@ -12,6 +12,7 @@ import pytest
 from hamkit import scenarios
 from hamkit.errors import Failure
 from hamkit.model.extents import MIB
+from hamkit.model.mainline import address_end
 from hamkit.model.scenario import AddStep, Errno, Machine, Scenario, UseStep
 from hamkit.prove.compare import compare
 from hamkit.prove.comparison import Check
@@ -41,6 +42,26 @@ def in_step(number: int, good: str, bad: str, report: str = REPORT) -> str:
     assert good in parts[number + 1]
     parts[number + 1] = parts[number + 1].replace(good, bad, 1)
     return "".join(parts)
+
+
+def with_processor(physical: int) -> str:
+    """The report with what a guest of today says of its processor."""
+    said = f"processor\t: 0\r\naddress sizes\t: {physical} bits physical, 48 bits virtual\r\n"
+    return REPORT.replace("@@ham rc 0", f"@@ham file /proc/cpuinfo\r\n{said}@@ham end\r\n@@ham rc 0", 1)
+
+
+def test_what_cannot_be_addressed_is_the_processors_word() -> None:
+    """Step 8 adds at 64 GiB: ENODEV as the kernel said, but E2BIG on a processor of 36 bits."""
+    assert failed(SCENARIO, CONSOLE, with_processor(40)) == []
+    wrong = {c.title: c for c in failed(SCENARIO, CONSOLE, with_processor(36)) if c.step == 8}
+    assert (wrong["result, by the model"].expected, wrong["result, by the model"].seen) == ("E2BIG", "ENODEV")
+
+
+@pytest.mark.parametrize(
+    ("physical", "virtual", "bits"), [(40, 48, 40), (52, 48, 46), (52, 57, 52), (36, 0, 36)]
+)
+def test_the_kernel_may_address_less_than_the_processor(physical: int, virtual: int, bits: int) -> None:
+    assert address_end(physical, virtual) == 1 << bits
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def test_plan_says_where_modules_and_programs_are_and_what_is_reported() -> None
     assert ["program", "hamctl", "/usr/sbin/hamctl"] in found
     assert ["load", "ham"] in found
     assert {line[1] for line in found if line[0] == "report"} == set(FILES_OF_A_STEP)
+    assert ["report-once", "/proc/cpuinfo"] in found
 
 
 @pytest.mark.parametrize("word", ["a\tb", "a\nb", ""])
