@@ -34,7 +34,7 @@ def captured(name: str) -> str:
 
 CONSOLE, REPORT, COUNTERS = captured("console"), captured("report"), json.loads(captured("counters"))
 SEEN = Seen.of(COUNTERS)
-SCENARIO = scenarios.load(scenarios.default_scenario(Line.LINUX24), Line.LINUX24)
+SCENARIO = scenarios.load(DATA / "regions-2.4.13.toml", Line.LINUX24)
 
 
 def failed(
