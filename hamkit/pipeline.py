@@ -15,6 +15,7 @@ from hamkit import scenarios, specs
 from hamkit.build.engine import Engine
 from hamkit.build.image import Image, ImageRequest, make_image, plan_image
 from hamkit.build.kernel24.packed import pack_kernel
+from hamkit.build.kernel24.toolchain import Toolchain
 from hamkit.build.rpms import BuildRequest, Rpms, build_rpms, cached_rpms, installed_files
 from hamkit.build.srpm import (
     Rendered,
@@ -209,10 +210,21 @@ class KernelRpmPipeline(Pipeline):
         kernel = tuple(p for p in self.trees.plan() if p.stage in ("patch", "kernel"))
         return (*kernel, *(replace(p, cached=p.cached and p.stage != "build") for p in super().plan()))
 
+    @property
+    def toolchain(self) -> Toolchain:
+        """The tree's. Raises MissingNeed saying too what the distribution's facts know of one."""
+        try:
+            return self.trees.toolchain
+        except MissingNeed as bad:
+            known = self.request.spec.compiler
+            more = f"; {known.eol_image} has {', '.join(known.eol_packages)}" if known.eol_image else ""
+            raise MissingNeed(bad.message, bad.hint + more) from bad
+
     @cached_property
     def rpms(self) -> Rpms:
         srpm, image = self.srpm, self.image
-        packed = pack_kernel(self.trees.kernel, self.trees.toolchain)
+        toolchain = self.toolchain
+        packed = pack_kernel(self.trees.kernel, toolchain)
         with self.stage("build"):
             log = self.logs / "rebuild.log"
             asked = BuildRequest(srpm, image, log, self.request.testing, self.request.renew, kernel=packed)

@@ -17,7 +17,7 @@ from hamkit import __version__
 from hamkit.build.kernel24.build import build_kernel
 from hamkit.build.kernel24.modules import ModulesRequest, build_modules
 from hamkit.build.kernel24.programs import build_programs
-from hamkit.build.rpms import BuildRequest, build_rpms
+from hamkit.build.rpms import BuildRequest, build_rpms, can_build
 from hamkit.build.sources import archive
 from hamkit.build.srpm import SrpmRequest, build_srpm
 from hamkit.errors import HamkitError
@@ -69,17 +69,19 @@ Files = Mapping[str, bytes]
 
 
 def reproduce_distribution(request: Request, progress: Progress) -> Reproduced:
-    """Source archive, source RPM and, where there are kernels, binary RPMs. Raises what building raises."""
+    """Source archive, source RPM and, where the image can build them, binary RPMs. Raises what building
+    raises."""
     watch, pipeline = Stopwatch(), Pipeline(request, progress)
     rendered, image = pipeline.rendered, pipeline.image
+    built = can_build(image)
     first = {name: raw for name, raw in rendered.files.items() if name == archive_name()}
     first |= _read((pipeline.srpm.path,))
-    first |= _read(pipeline.rpms.paths) if image.kernels else {}
+    first |= _read(pipeline.rpms.paths) if built else {}
     second = {archive_name(): _sources_elsewhere(rendered.epoch)}
     asked = SrpmRequest(rendered, image, pipeline.logs / "srpm-2.log", renew=True, elsewhere=True)
     srpm = build_srpm(asked, pipeline.engine, progress)
     second |= _read((srpm.path,))
-    if image.kernels:
+    if built:
         log = pipeline.logs / "rebuild-2.log"
         again = BuildRequest(srpm, image, log, request.testing, renew=True, elsewhere=True)
         second |= _read(build_rpms(again, pipeline.engine, progress).paths)

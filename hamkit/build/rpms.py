@@ -45,6 +45,11 @@ class Rpms:
     stage: StageResult
 
 
+def can_build(image: Image) -> bool:
+    """Whether the image holds all that the packages are made of: where they are for a kernel, that kernel."""
+    return bool(image.kernels) or not set(image.spec.kernel.conventions) & FOR_A_KERNEL
+
+
 def cached_rpms(
     srpm_sha256: str, image: Image, testing: bool, kernel: PackedKernel | None = None
 ) -> tuple[Path, ...]:
@@ -59,7 +64,7 @@ def build_rpms(request: BuildRequest, engine: Engine, progress: Progress) -> Rpm
     where the packages are for one kernel and the image holds none.
     """
     watch, image = Stopwatch(), request.image
-    if set(image.spec.kernel.conventions) & FOR_A_KERNEL:
+    if not can_build(image):
         image.release(None)
     digest = sha256_file(request.srpm.path)
     inputs = (digest, image, request.testing, request.kernel)

@@ -9,6 +9,7 @@ from invoke import Context, task
 from hamkit import show, specs
 from hamkit.build import lastjob
 from hamkit.build.engine import Engine
+from hamkit.build.kernel24.toolchain import known_toolchains
 from hamkit.errors import UserError
 from hamkit.files import write_whole
 from hamkit.kernel.source import open_source
@@ -188,7 +189,8 @@ def build(
         if not distro or not tree:
             either_of(distro, tree)
         if tree:
-            kernel = (flavour, highmem, toolchain, reserve_mb, modversions)
+            compiler = toolchain or (_compiler_of(distro) if distro else "")
+            kernel = (flavour, highmem, compiler, reserve_mb, modversions)
             trees = TreePipeline(tree_request(tree, None, *kernel, testing, renew, keep), Reporter())
             if distro:
                 asked = request_for(distro, testing=testing, renew=renew, keep=keep)
@@ -204,6 +206,12 @@ def build(
         with pipeline.locked():
             made = deliver((pipeline.srpm.path, *pipeline.rpms.paths), out_folder(out, distro))
         return show_stages(pipeline, json, files=made)
+
+
+def _compiler_of(distro: str) -> str:
+    """The toolchain that the distribution's facts name, where the cache has it."""
+    name = spec_of(distro).compiler.toolchain
+    return name if name in known_toolchains() else ""
 
 
 def _kernel_rpms(pipeline: KernelRpmPipeline, out: str, json: bool, dry_run: bool) -> None:
