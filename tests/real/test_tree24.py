@@ -41,7 +41,7 @@ pytestmark = [
 ]
 SEED = "linux-2.4.13"
 CUT_DOWN = ("linux-2.4.2", "linux-2.4.20", "linux-2.4.31")
-BLOCKS_MIB = 1 << 8  # pages in a MiB
+MIB_PAGES = 1 << 8
 
 Pipelines = Callable[..., TreePipeline]
 
@@ -90,9 +90,11 @@ def test_memory_is_used_in_every_way(pipeline: Pipelines) -> None:
     held = {zone.start: added[zone.start].free - zone.free for zone in seen[6].zones if zone.node}
     assert len(held) == 3
     assert all(pages > 0.9 * added[start].free for start, pages in held.items())  # each region, nearly whole
-    assert sum(held.values()) > 700 * BLOCKS_MIB
+    assert sum(held.values()) > 700 * MIB_PAGES
     back = {zone.start: zone.free for zone in seen[7].zones if zone.node}
     assert all(abs(back[start] - zone.free) < 64 for start, zone in added.items())
+    before, cached = (sum(zone.free for zone in seen[step].zones if zone.node) for step in (9, 10))
+    assert before - cached >= 8 * MIB_PAGES  # the file that was read is in added pages
 
 
 def test_new_zones_are_reclaimed_like_the_old(pipeline: Pipelines) -> None:
