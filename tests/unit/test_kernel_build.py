@@ -119,7 +119,7 @@ def test_a_copy_without_what_was_built(tmp_path: Path) -> None:
     copy_tree(tree, tmp_path / "copy")
     names = {path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*")}
     original = {path.relative_to(SMALL).as_posix() for path in SMALL.rglob("*")}
-    extra = {"scripts", "scripts/keep.sh", *kept, *(str(Path(name).parent) for name in kept)}
+    extra = {"scripts", "scripts/keep.sh", "arch/alpha", *kept, *(str(Path(name).parent) for name in kept)}
     assert names == original | extra
     assert {path: path.lstat().st_mtime_ns for path in tree.rglob("*")} == before
 

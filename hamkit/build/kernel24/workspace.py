@@ -40,6 +40,8 @@ def copy_tree(root: Path, target: Path) -> None:
     """Copy what an i386 build reads: no documentation, no other architectures, nothing built before."""
     for source in _wanted(root):
         copy_part(source, target / source.relative_to(root))
+    for folder in (root / "arch").glob("**/"):  # empty: `make dep` wants every -I of a driver to be there
+        (target / folder.relative_to(root)).mkdir(parents=True, exist_ok=True)
     for name in MADE:
         _remove(target / name)
     for path in target.rglob("*"):
