@@ -36,6 +36,7 @@ def text(scenario: Scenario) -> str:
         "zone_least": (kernel.least, plain.least),
         "watermarks": ("array" if kernel.lower_ratios else "fields", "fields"),
         "wait_queue": (kernel.wait_queue, plain.wait_queue),
+        "bitmap": (kernel.bitmap, plain.bitmap),
     }
     tables: list[tuple[str, Mapping[str, object]]] = [
         ("[scenario]", about),

@@ -27,7 +27,7 @@ from hamkit.files import project_root
 from hamkit.model import qemu
 from hamkit.model.extents import GIB, KIB, MIB, PAGE, TOP
 from hamkit.model.firmware import ram
-from hamkit.model.i386 import Highmem, Kernel, MemOption
+from hamkit.model.i386 import Bitmap, Highmem, Kernel, MemOption
 from hamkit.model.scenario import (
     AbuseStep,
     AddStep,
@@ -132,6 +132,7 @@ class _Kernel(_Table):
     zone_least: Annotated[int, Field(ge=1, le=255)] = Kernel.least
     watermarks: Literal["fields", "array"] = "fields"
     wait_queue: Annotated[int, Field(ge=0, le=64, multiple_of=4)] = Kernel.wait_queue
+    bitmap: Bitmap = Bitmap.INCLUSIVE
 
     def value(self) -> Kernel:
         return Kernel(
@@ -145,6 +146,7 @@ class _Kernel(_Table):
             self.zone_least,
             lower_ratios=WATERMARKS[self.watermarks],
             wait_queue=self.wait_queue,
+            bitmap=self.bitmap,
         )
 
 

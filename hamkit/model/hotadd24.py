@@ -30,6 +30,7 @@ from hamkit.model.firmware import ram, reserved
 from hamkit.model.i386 import (
     HIGHMEM,
     NAMES,
+    Bitmap,
     Booted,
     BootFacts,
     Globals,
@@ -224,8 +225,20 @@ class Linux24:
     def _tables(self, pages: int) -> int:
         """Bytes of a zone's bitmaps, and of its wait table where zones have one."""
         orders = range(self.kernel.max_order - 1)
-        bitmaps = sum(-(-(((pages - 1) >> (order + 4)) + 1) // LONG) * LONG for order in orders)
+        bitmaps = sum(_bitmap(self.kernel.bitmap, pages, order) for order in orders)
         return bitmaps + _queues(pages) * self.kernel.wait_queue
+
+
+def _bitmap(kind: Bitmap, pages: int, order: int) -> int:
+    """Bytes of one order's bitmap, whole longs."""
+    match kind:
+        case Bitmap.BLOCKS:
+            size = -(-(pages >> order) // 8)
+        case Bitmap.PAIRS:
+            size = -(-(pages >> (order + 1)) // 8)
+        case Bitmap.INCLUSIVE | Bitmap.DOUBLED:
+            size = ((pages - 1) >> (order + 4)) + 1
+    return -(-size // LONG) * LONG * (2 if kind is Bitmap.DOUBLED else 1)
 
 
 def _queues(pages: int) -> int:

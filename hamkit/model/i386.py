@@ -47,6 +47,17 @@ class MemOption(StrEnum):
     LIMIT = "limit"
 
 
+class Bitmap(StrEnum):
+    """How free_area_init_core() measures the bitmap of an order: a bit for each block of it (to 2.4.4), or
+    for each pair of blocks (to 2.4.7), and room for the last one whatever the size (from 2.4.8), or twice
+    that (kernels with rmap)."""
+
+    BLOCKS = "blocks"
+    PAIRS = "pairs"
+    INCLUSIVE = "inclusive"
+    DOUBLED = "doubled"
+
+
 @dataclass(frozen=True)
 class Kernel:
     """A kernel build: its configuration, and what was probed of its tree. ``reserve`` in MiB.
@@ -67,6 +78,7 @@ class Kernel:
     most: int = 255
     lower_ratios: tuple[int, ...] = ()
     wait_queue: int = 0
+    bitmap: Bitmap = Bitmap.INCLUSIVE
     address_bits: int = BITS_36
 
     @property

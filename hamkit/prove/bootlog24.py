@@ -10,7 +10,7 @@ from hamkit.errors import Failure
 from hamkit.kernel.facts import KernelFacts
 from hamkit.model.extents import MIB, Extent
 from hamkit.model.firmware import Entry
-from hamkit.model.i386 import BootFacts, Highmem, Kernel, MemOption, Window
+from hamkit.model.i386 import Bitmap, BootFacts, Highmem, Kernel, MemOption, Window
 from hamkit.prove.report import IomemLine
 
 RAM_NAME = "System RAM"
@@ -58,8 +58,13 @@ def model_kernel(facts: KernelFacts, layout: Mapping[str, int], highmem: str, as
         least=_numbers(values.get("zone_balance_min"), (asked.least,))[-1],
         most=_numbers(values.get("zone_balance_max"), (asked.most,))[-1],
         lower_ratios=_numbers(values.get("lower_zone_reserve_ratio"), ()),
+        bitmap=_bitmap(values.get("bitmap"), asked.bitmap),
         wait_queue=layout.get("wait_queue", 0) if values.get("page_wait") == "zone" else 0,
     )
+
+
+def _bitmap(word: object, otherwise: Bitmap) -> Bitmap:
+    return Bitmap(str(word)) if word in tuple(Bitmap) else otherwise
 
 
 def _numbers(words: object, otherwise: tuple[int, ...]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from hamkit.model.expect_24 import carry_through, default_facts
 from hamkit.model.expectation import expectation, rows
 from hamkit.model.extents import GIB, KIB, MIB, PAGE, TOP, Extent
 from hamkit.model.hotadd24 import REGIONS, Linux24, booted
-from hamkit.model.i386 import BootFacts, Globals, Highmem, Kernel, Marks, Window
+from hamkit.model.i386 import Bitmap, BootFacts, Globals, Highmem, Kernel, Marks, Window
 from hamkit.model.ranges import Ham
 from hamkit.model.scenario import Attribute, Errno, Line
 
@@ -85,6 +85,21 @@ def test_struct_pages_that_share_a_page_of_the_window_are_paid_for_once() -> Non
     assert [r.zone.metadata for r in together.regions] == [9 + 1, 8]
     at_boot = added(ham(kernel=old), (128 * MIB, BLOCK)).vm  # boot's 32768 structs end at a page's end
     assert [r.zone.metadata for r in at_boot.regions] == [9 + 1]
+
+
+def test_bitmaps_of_each_generation() -> None:
+    cost = {}
+    for kind in Bitmap:
+        kernel = Kernel(struct_page=68, least=10, bitmap=kind)
+        (region,) = added(ham(kernel=kernel), (GIB // 2, 66 * MIB)).vm.regions
+        cost[kind] = (region.tables, region.zone.metadata)
+    # 16896 pages: 281 pages of struct pages. Bits: 16896, 8448, ... in bytes rounded up to whole longs
+    assert cost == {
+        Bitmap.BLOCKS: (2112 + 1056 + 528 + 264 + 132 + 68 + 36 + 20 + 12, 281 + 2),
+        Bitmap.PAIRS: (1056 + 528 + 264 + 132 + 68 + 36 + 20 + 12 + 8, 281 + 1),
+        Bitmap.INCLUSIVE: (1056 + 528 + 264 + 132 + 68 + 36 + 20 + 12 + 8, 281 + 1),
+        Bitmap.DOUBLED: (2 * (1056 + 528 + 264 + 132 + 68 + 36 + 20 + 12 + 8), 281 + 2),
+    }
 
 
 def test_wait_tables_cost_too() -> None:

@@ -31,7 +31,23 @@ def table(name: str) -> Probe:
     return Probe(name, name.replace("_", " "), look)
 
 
+BITMAPS = {
+    "blocks": r"\bbitmap_size\s*=\s*size\s*>>\s*i\s*;",
+    "pairs": r"\bbitmap_size\s*=\s*size\s*>>\s*\(\s*i\s*\+\s*1\s*\)",
+    "doubled": r"\bbitmap_size\s*\*=\s*2\s*;",
+    "inclusive": r"\bbitmap_size\s*=\s*\(\s*size\s*-\s*1\s*\)\s*>>\s*\(\s*i\s*\+\s*4\s*\)",
+}
+
+
+def bitmap(tree: Tree) -> Seen:
+    """How large the bitmap of an order is: see the model's ``Bitmap``."""
+    source = tree.source(PAGE_ALLOC)
+    seen = ((word, source.search(pattern)) for word, pattern in BITMAPS.items())
+    return next((Seen.at(word, found) for word, found in seen if found), Seen(NONE, PAGE_ALLOC))
+
+
 PROBES = (
+    Probe("bitmap", "size of a zone's bitmaps", bitmap),
     Probe("mem_option", "mem= and the BIOS's map", mem_option),
     table("zone_balance_ratio"),
     table("zone_balance_min"),
