@@ -79,7 +79,7 @@ def test_model_as_table_and_json() -> None:
         (("release",), 2, "--distro is not given"),
         (("boot",), 2, "--distro is not given"),
         (("boot", "--tree", "/nowhere"), 2, "there is no kernel source /nowhere"),
-        (("build", "--tree", "x", "--distro", "debian-12"), 2, "--distro and --tree are both given"),
+        (("boot", "--tree", "x", "--distro", "debian-12"), 2, "--distro and --tree are both given"),
         (("boot", "--tree", SMALL, "--flavour", "big"), 2, "no flavour is called 'big'"),
         (("boot", "--tree", SMALL, "--highmem", "none"), 2, "added memory is high memory"),
         (
