@@ -48,10 +48,14 @@ static int ham_vm_take_first(struct resource *res, void *arg)
 int ham_vm_known(u64 start, u64 end, u64 *known_start, u64 *known_end)
 {
 	unsigned long flags = IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY;
+	u64 last = end - 1;
 	struct ham_span span;
 
-	if (walk_iomem_res_desc(IORES_DESC_NONE, flags, start, end - 1, &span,
-				ham_vm_take_first) != 1)
+	/* The walk finds nothing in a range of one byte: let it see two */
+	if (last == start)
+		last++;
+	if (walk_iomem_res_desc(IORES_DESC_NONE, flags, start, last, &span,
+				ham_vm_take_first) != 1 || span.start >= end)
 		return 0;
 	*known_start = span.start;
 	*known_end = span.end;
