@@ -15,10 +15,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from hamkit.errors import HamkitError, MissingNeed
+from hamkit.overhead import Overhead
 from hamkit.prove.comparison import Comparison
+from hamkit.prove.overhead import ModeRow, Row
 from hamkit.stage import StageResult, Verdict
 
 COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNSUPPORTED: "yellow", Verdict.NOT_RUN: "dim"}
+LARGEST_RATIO = 100.0  # a limit above is a count
+LARGEST_SMALL = 10_000.0
 STAGE_COLUMNS = ("stage", "verdict", "seconds", "detail")
 TERMINATED = 128 + signal.SIGTERM
 
@@ -79,6 +83,42 @@ def run(comparison: Comparison) -> None:
     if wrong:
         columns = ("step", "value", "seen", "model")
         table("disagreements", columns, [(c.step, c.title, c.seen, c.expected) for c in wrong])
+
+
+def overhead(made: Overhead) -> None:
+    """Instructions of stock and patched kernels, phase by phase; then stock kernels side by side."""
+    columns = ("work", "per", "stock", "patched", "ratio", "limit", "verdict", "")
+    for phase in dict.fromkeys(row.phase for row in made.rows):
+        rows = [_overhead_cells(row) for row in made.rows if row.phase == phase]
+        table(f"Linux {made.release}, {phase}: instructions", columns, rows)
+    modes = list(dict.fromkeys(mode for row in made.modes for mode in row.stock))
+    beside = [
+        (row.title, row.unit, *(_number(row.stock.get(mode)) for mode in modes), _last_to_first(row))
+        for row in made.modes
+    ]
+    titles = ("work", "per", *modes, f"{modes[-1]} to {modes[0]}")
+    table(f"Linux {made.release}, stock, by high memory support: instructions", titles, beside)
+
+
+def _overhead_cells(row: Row) -> tuple[object, ...]:
+    limit = _number(row.limit) if row.limit > LARGEST_RATIO else _ratio(row.limit)
+    counts = (_number(row.stock), _number(row.patched), _ratio(row.ratio))
+    return (row.title, row.unit, *counts, limit, row.verdict, row.why)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.1f}" if value < LARGEST_SMALL else f"{value:,.0f}"
+
+
+def _ratio(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _last_to_first(row: ModeRow) -> str:
+    values = list(row.stock.values())
+    return _ratio(values[-1] / values[0]) if values else ""
 
 
 def exit_code(verdict: Verdict) -> int:

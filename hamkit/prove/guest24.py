@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from hamkit.errors import Failure
@@ -24,6 +25,30 @@ SWAP_HEADER, SWAP_SIGNATURE = 1024, b"SWAPSPACE2"
 MODULES = ("ham", "mhp_sim")
 
 
+@dataclass(frozen=True)
+class Root:
+    """The guest's root filesystem: path to node; and where modules and programs are in it, by name."""
+
+    nodes: Mapping[str, Node]
+    modules: Mapping[str, str]
+    programs: Mapping[str, str]
+
+    @classmethod
+    def of(cls, release: str, modules: Mapping[str, bytes], programs: Mapping[str, bytes]) -> Root:
+        """With modules and programs, by name, in their places."""
+        placed = {name: f"/lib/modules/{release}/{name}.o" for name in modules}
+        nodes: dict[str, Node] = {placed[name]: file(content) for name, content in modules.items()}
+        places = {name: LINKED if name == LINKER else f"/bin/{name}" for name in programs}
+        nodes |= {places[name]: program(content) for name, content in programs.items()}
+        nodes |= {path: folder() for path in FOLDERS}
+        nodes |= {"/sbin/init": link(f"../bin/{INIT}"), "/sbin/modprobe": link(f"../bin/{INIT}")}
+        return cls(nodes, placed, {PurePosixPath(path).name: path for path in places.values()})
+
+    def following(self, followed: plan.Plan) -> dict[str, Node]:
+        """All of it, with the plan where the first process looks for it."""
+        return {**self.nodes, plan.PATH: file(plan.render(followed).encode())}
+
+
 def files(
     release: str,
     modules: Mapping[str, bytes],
@@ -39,15 +64,10 @@ def files(
     lacking = sorted(wanted - set(programs)) + [f"{name}.o" for name in MODULES if name not in modules]
     if lacking:
         raise Failure(f"ham-src built no {', '.join(lacking)}", "the scenario needs it in the guest")
-    placed = {name: f"/lib/modules/{release}/{name}.o" for name in modules}
-    nodes: dict[str, Node] = {placed[name]: file(content) for name, content in modules.items()}
-    places = {name: LINKED if name == LINKER else f"/bin/{name}" for name in programs}
-    nodes |= {places[name]: program(content) for name, content in programs.items()}
-    nodes |= {path: folder() for path in FOLDERS}
-    nodes |= {"/sbin/init": link(f"../bin/{INIT}"), "/sbin/modprobe": link(f"../bin/{INIT}")}
+    root = Root.of(release, modules, programs)
     followed = plan.Plan(
-        modules=placed,
-        programs={PurePosixPath(path).name: path for path in places.values()},
+        modules=root.modules,
+        programs=root.programs,
         reports=REPORTS,
         facts=FACTS,
         steps=() if serve else scenario.steps,
@@ -55,7 +75,7 @@ def files(
         serve=serve,
         reboot=True,
     )
-    return nodes | _data(scenario) | {plan.PATH: file(plan.render(followed).encode())}
+    return root.following(followed) | _data(scenario)
 
 
 def swap_disk(size: int) -> bytes:

@@ -123,7 +123,7 @@ def write_iso(disc: Disc, target: Path) -> Path:
     with scratch_folder("iso") as work:
         root, image = work / "root", work / "image.iso"
         for name, node in sorted(disc.files.items()):
-            _place(root, name, node)
+            place(root, name, node)
         _boot_files(root / FOLDER, disc)
         for path in (*root.rglob("*"), root):
             os.utime(path, (EPOCH, EPOCH), follow_symlinks=False)
@@ -157,7 +157,8 @@ def _boot_files(folder: Path, disc: Disc) -> None:
     (folder / "isolinux.cfg").write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
 
 
-def _place(root: Path, name: str, node: Node) -> None:
+def place(root: Path, name: str, node: Node) -> None:
+    """Put a file, folder or link below ``root``. Raises UserError for a device or a path that leaves it."""
     pure = PurePosixPath(name.lstrip("/"))
     if ".." in pure.parts or not pure.parts or pure.parts[0] == FOLDER:
         raise UserError(f"{name!r} is not a free path on the CD", "name files from its root, without ..")

@@ -4,11 +4,13 @@ import sys
 from pathlib import Path
 
 from invoke import Context, task
+from pydantic_core import to_jsonable_python
 
 from hamkit import scenarios, show
 from hamkit.errors import UserError
 from hamkit.model import expectation
-from hamkit.pipeline import Pipeline
+from hamkit.overhead import OverheadPipeline, OverheadRequest
+from hamkit.pipeline import Pipeline, Request
 from hamkit.pipeline24 import TreePipeline
 from hamkit.progress import Reporter
 from hamkit.prove import bench as benching
@@ -95,28 +97,58 @@ def model(_: Context, scenario: str = "", json: bool = False) -> None:
             show.table(f"{wanted.name}, {line}", expectation.ROW_TITLES, rows)
 
 
-@task(help={"rounds": "boots of each kind"} | help_for("distro", "flavour", "json"))
-def bench(_: Context, distro: str = "", flavour: str = "", rounds: int = 3, json: bool = False) -> None:
-    """The boot stage against a bare QEMU boot of the same kernel, as a ratio in one run."""
+@task(
+    help={"rounds": "boots of each kind"}
+    | help_for("distro", "tree", "flavour", "highmem", "toolchain", "json", "renew")
+)
+def bench(
+    _: Context,
+    distro: str = "",
+    tree: str = "",
+    flavour: str = "",
+    highmem: str = "",
+    toolchain: str = "",
+    rounds: int = 3,
+    json: bool = False,
+    renew: bool = False,
+) -> None:
+    """A patched 2.4 kernel against the stock one in instructions; or the boot stage against a bare boot."""
     with told(json):
+        either_of(distro, tree)
         if rounds < 1:
             raise UserError(f"--rounds {rounds} measures nothing", "give 1 or more")
-        pipeline = Pipeline(request_for(distro, flavour or None), Reporter())
-        with pipeline.locked():
-            measured = benching.boot_ratio(pipeline.boot_request, rounds, pipeline.progress)
-        if json:
-            show.as_json(measured.facts())
-        else:
-            rows = [
-                (way, " ".join(f"{c.wall:.2f}" for c in costs), " ".join(f"{c.cpu:.2f}" for c in costs))
-                for way, costs in (
-                    ("plain", measured.plain),
-                    ("alike", measured.alike),
-                    ("stage", measured.stage),
-                )
-            ]
-            show.table(f"boot of {distro}, seconds in each round", ("way", "clock", "processor"), rows)
-            print(
-                f"stage to plain {measured.to_plain:.3f}, to alike {measured.to_alike:.3f}, "
-                f"processor time to plain {measured.cpu_to_plain:.3f}"
-            )
+        if tree:
+            return _overhead(OverheadRequest(tree, flavour, highmem, toolchain, rounds, renew), json)
+        return _boot_ratio(request_for(distro, flavour or None, renew=renew), rounds, json)
+
+
+def _overhead(request: OverheadRequest, json: bool) -> None:
+    pipeline = OverheadPipeline(request, Reporter())
+    with pipeline.locked():
+        made = pipeline.result
+    if json:
+        show.as_json({**to_jsonable_python(made), "stages": pipeline.results})
+    else:
+        show.overhead(made)
+    print(f"logs: {pipeline.logs}", file=sys.stderr)
+    if made.verdict is not Verdict.PASS:
+        raise leave(show.exit_code(made.verdict))
+
+
+def _boot_ratio(request: Request, rounds: int, json: bool) -> None:
+    pipeline = Pipeline(request, Reporter())
+    with pipeline.locked():
+        measured = benching.boot_ratio(pipeline.boot_request, rounds, pipeline.progress)
+    if json:
+        show.as_json(measured.facts())
+        return
+    ways = (("plain", measured.plain), ("alike", measured.alike), ("stage", measured.stage))
+    rows = [
+        (way, " ".join(f"{c.wall:.2f}" for c in costs), " ".join(f"{c.cpu:.2f}" for c in costs))
+        for way, costs in ways
+    ]
+    show.table(f"boot of {pipeline.subject}, seconds in each round", ("way", "clock", "processor"), rows)
+    print(
+        f"stage to plain {measured.to_plain:.3f}, to alike {measured.to_alike:.3f}, "
+        f"processor time to plain {measured.cpu_to_plain:.3f}"
+    )

@@ -97,6 +97,8 @@ def test_model_as_table_and_json() -> None:
         (("build", "--distro", "el9", "--tree", "x"), 2, "nothing to patch"),
         (("image", "--distro", "rh71", "--mirror", "nonsense"), 2, "no package source: nonsense"),
         (("bench", "--distro", "debian-12", "--rounds", "0"), 2, "measures nothing"),
+        (("bench", "--distro", "debian-12", "--tree", "x"), 2, "--distro and --tree are both given"),
+        (("bench", "--tree", "/nowhere"), 2, "there is no kernel source /nowhere"),
         (("test", "--gate", "no-such"), 2, "no gate is called"),
         (("sign", "--distro", "debian-12"), 2, "--key is not given"),
         (("sign", "--distro", "debian-12", "--key", "x", "--out", "/nowhere"), 2, "there is no release in"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from types import MappingProxyType
 from typing import get_args
 
@@ -11,6 +13,8 @@ from hamkit.kernel.facts import KernelFacts
 
 FLAVOURS = MappingProxyType({"up": False, "smp": True})  # name to: more than one processor
 HIGHMEM: tuple[Highmem, ...] = ("4G", "64G")
+OPTION = "CONFIG_MEM_HOTADD"
+IDE = re.compile(r"_IDE|PIIX")
 
 
 def hotadd_flavour(
@@ -28,8 +32,8 @@ def hotadd_flavour(
     if name not in FLAVOURS:
         raise UserError(f"no flavour is called {name!r}", f"choose one of {', '.join(FLAVOURS)}")
     options = {
-        "CONFIG_MEM_HOTADD": "y",
-        "CONFIG_MEM_HOTADD_RESERVE": str(reserve_mb),
+        OPTION: "y",
+        f"{OPTION}_RESERVE": str(reserve_mb),
         "CONFIG_KMOD": "y",  # an MHP driver lets the kernel load HAM
     }
     if modversions:
@@ -46,3 +50,16 @@ def _highmem(facts: KernelFacts, given: str) -> Highmem:
     reason = ": added memory is high memory" if given.lower() in ("none", "no", "off") else ""
     allowed = " or ".join(word for word in get_args(Highmem) if word in HIGHMEM)
     raise UserError(f"--highmem {given} cannot be{reason}", f"choose {allowed}")
+
+
+def stock_flavour(hotadd: Flavour, highmem: Highmem | None = None) -> Flavour:
+    """The same configuration without hot-add; with other high memory support, if given."""
+    options = {name: value for name, value in hotadd.options.items() if not name.startswith(OPTION)}
+    return Flavour(highmem or hotadd.highmem, hotadd.smp, hotadd.modules, MappingProxyType(options))
+
+
+def counting_flavour(flavour: Flavour) -> Flavour:
+    """The same without IDE. Its probes wait in loops that read the time-stamp counter, which takes minutes
+    in a machine that counts instructions."""
+    without = {name: "n" for name in flavour.requested().options if IDE.search(name)}
+    return replace(flavour, options=MappingProxyType({**flavour.options, **without}))

@@ -14,7 +14,7 @@ from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 
 COMPILER, PACKAGE = "i386-linux-musl-gcc", "musl-dev:i386"
 SOURCES = project_root() / "ham-src"
-TARGETS = ("tools", "proof", "loader24")
+TARGETS = ("tools", "proof", "loader24", "bench24")
 # Today's compiler may use what a Pentium III lacks, and leaves notes that differ by where it ran.
 FLAGS = "-Os -march=pentium3 -Wl,--build-id=none"
 ELF = b"\x7fELF"

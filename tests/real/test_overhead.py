@@ -1,0 +1,36 @@
+"""What hot-add costs a real 2.4 kernel, in instructions: limits held, and the same counts each time."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from hamkit.build.kernel24.toolchain import known_toolchains
+from hamkit.files import cache_root
+from hamkit.overhead import OverheadPipeline, OverheadRequest
+from hamkit.progress import Quiet
+from hamkit.prove.overhead import HOTADD
+from hamkit.stage import Verdict
+from tests.real.test_kernel24 import GUEST_CC, tree
+
+pytestmark = [pytest.mark.kernels24, pytest.mark.qemu]
+
+
+def test_the_patched_kernel_stays_within_its_limits() -> None:
+    tree("linux-2.4.13")
+    if not known_toolchains():
+        pytest.skip(f"no compiler for 2.4: put a gcc 2.95 for i386 below {cache_root()}/toolchains/NAME/bin")
+    if shutil.which(GUEST_CC) is None:
+        pytest.skip(f"no {GUEST_CC}: dpkg --add-architecture i386, then apt-get install musl-dev:i386")
+    pipeline = OverheadPipeline(OverheadRequest("linux-2.4.13", rounds=2), Quiet())
+    with pipeline.locked():
+        made = pipeline.result
+    assert {row.verdict for row in made.rows} == {Verdict.PASS}, made.rows
+    assert {row.why for row in made.rows} == {""}  # both rounds gave the same counts
+    hotadd = next(row for row in made.rows if row.phase == HOTADD)
+    assert hotadd.patched is not None
+    assert hotadd.patched > 1_000_000  # a region of 1 GB was really made
+    for row in made.modes:
+        assert set(row.stock) == {"none", "4G", "64G"}
+        assert row.stock["64G"] >= 0.9 * row.stock["none"]
