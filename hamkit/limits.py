@@ -1,4 +1,4 @@
-"""Loads and validates ``specs/overhead.toml``: what is counted in a guest, and what hot-add may cost there.
+"""Loads and validates ``specs/limits/overhead.toml``: what is counted in a guest, and what it may cost.
 
 All mistakes of the file are reported at once, each with its field.
 """
@@ -85,7 +85,7 @@ class OverheadLimits:
 
 def load_limits(path: Path | None = None) -> OverheadLimits:
     """Read the file. Raises UserError naming every mistake."""
-    path = path or project_root() / "specs" / "overhead.toml"
+    path = path or project_root() / "specs" / "limits" / "overhead.toml"
     try:
         file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as bad:

@@ -153,7 +153,7 @@ def test_every_row_of_the_program_has_a_limit_and_the_other_way_round() -> None:
 
 def test_mistakes_in_the_limits_come_all_at_once(tmp_path: Path) -> None:
     path = tmp_path / "overhead.toml"
-    text = (project_root() / "specs" / "overhead.toml").read_text()
+    text = (project_root() / "specs" / "limits" / "overhead.toml").read_text()
     path.write_text(text.replace('"1G"', '"1000K"').replace("before = 1.008", "before = 0"))
     with pytest.raises(UserError) as error:
         load_limits(path)
