@@ -136,8 +136,11 @@ int ham_proc_register(void)
 	status = create_proc_entry("status", 0400, ham_proc_root);
 	if (!status)
 		goto no_status;
+	/*
+	 * No owner: concurrent lookups would count it more often than they give
+	 * it back, and the module would stay. An open file holds it by its own.
+	 */
 	status->proc_fops = &ham_status_ops;
-	status->owner = THIS_MODULE;
 	if (ham_fault_register(ham_proc_root))
 		goto no_fault;
 	return 0;
