@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from hamkit.errors import UserError
@@ -18,7 +19,9 @@ from hamkit.files import cache_root, folder_whole, scratch_folder, sha256_file, 
 from hamkit.kernel.identify import is_tree
 from hamkit.kernel.unpack import Writer, unpack_tar
 from hamkit.rpmfiles import extract_rpm, read_package
+from hamkit.run import Argv, run
 
+INVENTORY = r"%y %P %i %s %m %T@ %C@ %l\n"
 RPM_MAGIC = b"\xed\xab\xee\xdb"
 TARBALL = re.compile(r"linux-2\.4\.[\w.-]*\.(?:tar(?:\.(?:gz|bz2|xz))?|tgz|tbz2?)")
 PATCH = re.compile(r".*\.(?:patch|diff)(?:\.(?:gz|bz2))?")
@@ -27,12 +30,20 @@ INSTALLED = re.compile(r"/usr/src/(?:kernels/)?linux-2\.4[^/]*/.+")
 
 @dataclass(frozen=True)
 class KernelSource:
-    """A tree to read from. ``origin`` is what the user gave; ``digest`` (SHA-256) covers names, modes,
-    contents and links of all of it."""
+    """A tree to read from. ``origin`` is what the user gave."""
 
     root: Path
     origin: str
-    digest: str
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over names, modes, contents and links of all of it."""
+        return remembered_digest(self.root)
+
+    @cached_property
+    def inventory(self) -> str:
+        """SHA-256 over what the file system knows of each file: any edit changes it, no file is read."""
+        return inventory(self.root)
 
 
 def open_source(given: str | Path) -> KernelSource:
@@ -49,7 +60,7 @@ def open_source(given: str | Path) -> KernelSource:
         root = _unpacked(path, _unpack_package)
     else:
         root = _unpacked(path, unpack_tar)
-    return KernelSource(root, str(given), remembered_digest(root))
+    return KernelSource(root, str(given))
 
 
 def known_names() -> tuple[str, ...]:
@@ -60,15 +71,17 @@ def known_names() -> tuple[str, ...]:
 
 def remembered_digest(root: Path) -> str:
     """``tree_digest``, remembered for as long as no file's inode, size, mode or times change."""
-    seen = hashlib.sha256()
-    for name, entry in sorted(_entries(os.fspath(root), "")):
-        now = entry.stat(follow_symlinks=False)
-        words = (name, now.st_ino, now.st_size, now.st_mode, now.st_mtime_ns, now.st_ctime_ns)
-        seen.update(repr(words).encode(errors="surrogateescape"))
-    note = cache_root() / "digests" / seen.hexdigest()
+    note = cache_root() / "digests" / inventory(root)
     if not note.is_file():
         write_whole(note, tree_digest(root))
     return note.read_text(encoding="ascii")
+
+
+def inventory(root: Path) -> str:
+    """SHA-256 over kind, name, inode, size, mode, times and link of every file below ``root``."""
+    argv: Argv = ["find", root, "-mindepth", "1", "!", "-type", "d", "-printf", INVENTORY]
+    lines = run(argv, package="findutils").stdout.splitlines()
+    return hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
 
 
 def tree_digest(root: Path) -> str:

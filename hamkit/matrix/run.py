@@ -98,7 +98,7 @@ def _row_digest(row: RowSpec) -> str:
     """Of the tree, or of the distribution's facts; of the mistake, when there is none."""
     try:
         if row.line == "2.4":
-            return open_source(row.given).digest
+            return open_source(row.given).inventory
         return sha256_file(specs_folder() / f"{row.given}.toml")
     except HamkitError as bad:
         return f"none: {bad.message}"

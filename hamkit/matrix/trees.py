@@ -10,7 +10,7 @@ from hamkit import scenarios, specs
 from hamkit.build.kernel24.apply import try_series
 from hamkit.build.kernel24.build import ConfigurationRefused
 from hamkit.errors import HamkitError
-from hamkit.files import cache_root
+from hamkit.files import cache_root, scratch_folder
 from hamkit.kernel.facts import probe
 from hamkit.kernel.identify import Identity, identify
 from hamkit.kernel.source import open_source
@@ -20,9 +20,9 @@ from hamkit.matrix.graph import Answer, Node, Task
 from hamkit.matrix.record import Cell
 from hamkit.model.scenario import Line
 from hamkit.pipeline import PatchPipeline, Request
-from hamkit.pipeline24 import TreePipeline, TreeRequest
+from hamkit.pipeline24 import SERIES_RESERVE_MB, TreePipeline, TreeRequest
 from hamkit.progress import Quiet
-from hamkit.render.series import unsupported
+from hamkit.render.series import SeriesRequest, render_series, unsupported
 from hamkit.reproduce import reproduce_tree
 from hamkit.stage import Stopwatch, Verdict
 
@@ -53,7 +53,8 @@ def _identify(task: Task, texts: Texts) -> Answer:
     facts = {"release": found.release, "vendor": found.vendor, "traits": list(found.traits)}
     words = f"Linux {found.release}, {found.vendor}"
     cell = Cell(column="identify", verdict=Verdict.PASS, detail=words, facts=facts)
-    return Answer((cell,), source.digest, title=f"Linux {found.release}", origin=found.vendor)
+    digest, title = digest_of({"release": found.release}), f"Linux {found.release}"
+    return Answer((cell,), digest, title=title, origin=found.vendor)
 
 
 def _facts(task: Task, texts: Texts) -> Answer:
@@ -72,17 +73,19 @@ def _facts(task: Task, texts: Texts) -> Answer:
 
 
 def _patch(task: Task, texts: Texts) -> Answer:
-    made = _pipeline(task).series
-    patches = tuple(texts.add(p.name, p.read_text(encoding="latin-1"), whole=True) for p in made.patches)
-    cell = of_stage("patch", made.stage, texts, patches=patches)
-    return Answer((cell,), digest_of({text.name: text.digest for text in patches}), texts.by_digest)
-
-
-def _applies(task: Task, texts: Texts) -> Answer:
-    pipeline, watch = _pipeline(task), Stopwatch()
-    count = try_series(pipeline.series, pipeline.source.root)
-    words = f"{count} files, without fuzz or offset"
-    return Answer((Cell(column="applies", verdict=Verdict.PASS, detail=words, seconds=watch.seconds),))
+    """Rendered, and applied to a copy of what it touches."""
+    root = open_source(task.row.given).root
+    with scratch_folder("matrix") as work:
+        made = render_series(SeriesRequest(root, work / "series", SERIES_RESERVE_MB), Quiet())
+        patches = tuple(texts.add(p.name, p.read_text(encoding="latin-1"), whole=True) for p in made.patches)
+        cell, watch = of_stage("patch", made.stage, texts, patches=patches), Stopwatch()
+        try:
+            words = f"{try_series(made, root)} files, without fuzz or offset"
+            applies = Cell(column="applies", verdict=Verdict.PASS, detail=words, seconds=watch.seconds)
+        except HamkitError as bad:
+            applies = failed("applies", bad, watch.seconds, texts)
+    digest = digest_of({text.name: text.digest for text in patches})
+    return Answer((cell, applies), digest, texts.by_digest)
 
 
 def _kernel(task: Task, texts: Texts) -> Answer:
@@ -169,7 +172,6 @@ QUESTIONS = {
     "identify": ("identify", _identify),
     "facts": ("facts", _facts),
     "patch": ("patch", _patch),
-    "applies": ("applies", _applies),
     "kernel": ("configures", _kernel),
     "modules": ("modules", _modules),
     "boot": ("boots", _boot),
@@ -186,9 +188,14 @@ def _node(name: str, columns: tuple[str, ...], needs: tuple[str, ...], **more: o
 NODES = (
     _node("identify", ("identify",), (), makers=("hamkit/kernel",)),
     _node("facts", ("facts",), ("identify",), makers=("hamkit/kernel", "patches/series.toml")),
-    _node("patch", ("patch",), ("facts",), makers=RENDERERS, tools=("spatch",)),
-    _node("applies", ("applies",), ("patch",), makers=("hamkit/build/kernel24/apply.py",)),
-    _node("kernel", ("configures", "builds"), ("applies", "patch"), makers=BUILDERS, tools=("toolchain",)),
+    _node(
+        "patch",
+        ("patch", "applies"),
+        ("facts",),
+        makers=(*RENDERERS, "hamkit/build/kernel24/apply.py"),
+        tools=("spatch",),
+    ),
+    _node("kernel", ("configures", "builds"), ("patch",), makers=BUILDERS, tools=("toolchain",)),
     _node("modules", ("modules",), ("kernel",), makers=(*BUILDERS, "ham-src"), tools=("toolchain",)),
     _node(
         "boot",

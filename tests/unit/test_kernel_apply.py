@@ -72,8 +72,8 @@ def test_another_tree_is_refused(tmp_path: Path, tree: Path) -> None:
 
 
 def test_the_cache_goes_by_tree_and_reserve(cache: Path) -> None:
-    one = KernelSource(Path("/nowhere"), "x", "1" * 64)
-    other = KernelSource(Path("/nowhere"), "x", "2" * 64)
+    one, other = KernelSource(Path("/nowhere"), "x"), KernelSource(Path("/nowhere"), "x")
+    vars(one)["digest"], vars(other)["digest"] = "1" * 64, "2" * 64
     folders = {series_folder(one, 128), series_folder(one, 64), series_folder(other, 128)}
     assert len(folders) == 3
     assert series_folder(one, 128) in folders
