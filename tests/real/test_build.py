@@ -88,6 +88,7 @@ def test_packages_install_what_a_guest_needs(debian12: Pipeline) -> None:
         f"/lib/modules/{release}/extra/ham/mhp_sim.ko",
         "/usr/sbin/hamctl",
         "/usr/libexec/ham/hamabuse",
+        "/usr/libexec/ham/haminit",
         "/usr/libexec/ham/memfill",
         "/usr/libexec/ham/memwork",
     }

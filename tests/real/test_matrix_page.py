@@ -133,10 +133,10 @@ def test_patches_are_highlighted(browser: Chrome, page: Path) -> None:
     open_cell(browser, "linux-2.4.13", "patch")
     browser.find_element(By.CSS_SELECTOR, "#cell summary").click()
     lines = browser.find_elements(By.CSS_SELECTOR, "#cell .diff span")
-    kinds = [(line.get_dom_attribute("class"), line.text) for line in lines]
+    kinds = [(line.get_dom_attribute("class"), line.get_property("textContent")) for line in lines]
     assert ("add", "+new line") in kinds
     assert ("del", "-old line") in kinds
-    assert "context <b>" in [text.strip() for _, text in kinds]
+    assert "context <b>" in [str(text).strip() for _, text in kinds]
 
 
 def test_a_link_leads_to_a_cell(browser: Chrome, page: Path) -> None:
