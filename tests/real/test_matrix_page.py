@@ -10,6 +10,7 @@ import pytest
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from hamkit.matrix.page import render_matrix_page
 from tests.unit.matrix_sample import row, sample
@@ -17,6 +18,7 @@ from tests.unit.matrix_sample import row, sample
 from .browser import emulate, logged, needs_browser, started
 
 pytestmark = needs_browser
+SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +134,9 @@ def test_patches_are_highlighted(browser: Chrome, page: Path) -> None:
     show(browser, page)
     open_cell(browser, "linux-2.4.13", "patch")
     browser.find_element(By.CSS_SELECTOR, "#cell summary").click()
-    lines = browser.find_elements(By.CSS_SELECTOR, "#cell .diff span")
+    lines = WebDriverWait(browser, SECONDS).until(
+        lambda driver: driver.find_elements(By.CSS_SELECTOR, "#cell .diff span")  # filled in when it opens
+    )
     kinds = [(line.get_dom_attribute("class"), line.get_property("textContent")) for line in lines]
     assert ("add", "+new line") in kinds
     assert ("del", "-old line") in kinds
