@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from hamkit.errors import HamkitError, MissingNeed
 from hamkit.files import cache_root
 from hamkit.progress import Progress
+from hamkit.prove.comparison import Comparison
 from hamkit.stage import StageResult, Stopwatch, Verdict
 
 T = TypeVar("T")
@@ -89,3 +90,12 @@ class Course:
     def tell(self, stage: StageResult) -> None:
         self.results.append(stage)
         self.watch(stage)
+
+
+def prove_stage(made: Comparison, seconds: float) -> StageResult:
+    """The comparison as a stage, with its first disagreement in words."""
+    bad = [c for c in made.checks if c.verdict is not Verdict.PASS]
+    detail = f"{len(made.checks) - len(bad)} of {len(made.checks)} checks agree with the model"
+    if bad:
+        detail += f"; first: step {bad[0].step}, {bad[0].title}: {bad[0].seen}, not {bad[0].expected}"
+    return StageResult("prove", made.verdict, seconds, detail)

@@ -27,7 +27,7 @@ from hamkit.build.srpm import (
     render_kernel_patch,
     render_srpm,
 )
-from hamkit.course import Course, Planned
+from hamkit.course import Course, Planned, prove_stage
 from hamkit.errors import Failure, HamkitError, MissingNeed
 from hamkit.files import sha256_file, write_whole
 from hamkit.kernel.source import KernelSource
@@ -155,11 +155,7 @@ class Pipeline(Course):
             if booted.stage.verdict is not Verdict.PASS:
                 raise MissingNeed("there is no whole run to compare", booted.stage.detail)
             made = compare(self.request.scenario, _text(booted.console_log), booted.report)
-        bad = [c for c in made.checks if c.verdict is not Verdict.PASS]
-        detail = f"{len(made.checks) - len(bad)} of {len(made.checks)} checks agree with the model"
-        if bad:
-            detail += f"; first: step {bad[0].step}, {bad[0].title}: {bad[0].seen}, not {bad[0].expected}"
-        return self.ended(made, StageResult("prove", made.verdict, watch.seconds, detail))
+        return self.ended(made, prove_stage(made, watch.seconds))
 
     def plan(self) -> tuple[Planned, ...]:
         """What a run would do, and what the cache holds; starts nothing."""

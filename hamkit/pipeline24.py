@@ -24,7 +24,7 @@ from hamkit.build.kernel24.programs import (
     programs_folder,
 )
 from hamkit.build.kernel24.toolchain import Toolchain, find_toolchain
-from hamkit.course import Course, Planned
+from hamkit.course import Course, Planned, prove_stage
 from hamkit.errors import MissingNeed
 from hamkit.kernel.facts import probe
 from hamkit.kernel.source import KernelSource, open_source
@@ -227,12 +227,3 @@ class TreePipeline(Course):
             Planned("boot", f"boot from a CD in QEMU, scenario {self.asked_scenario.name}", False),
             Planned("prove", "hold every step against the model", False),
         )
-
-
-def prove_stage(made: Comparison, seconds: float) -> StageResult:
-    """The comparison as a stage, with its first disagreement in words."""
-    bad = [c for c in made.checks if c.verdict is not Verdict.PASS]
-    detail = f"{len(made.checks) - len(bad)} of {len(made.checks)} checks agree with the model"
-    if bad:
-        detail += f"; first: step {bad[0].step}, {bad[0].title}: {bad[0].seen}, not {bad[0].expected}"
-    return StageResult("prove", made.verdict, seconds, detail)

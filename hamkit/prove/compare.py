@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Any, Protocol
 
 from hamkit.errors import Failure
 from hamkit.model.expect_mainline import carry_through
@@ -43,7 +44,7 @@ def compare(scenario: Scenario, console: str, report: str) -> Comparison:
     checks += _boot_laws(log, snapshots[0], outcomes[0])
     views: list[StepView] = []
     for before, outcome, snapshot in zip((outcomes[0], *outcomes), outcomes, snapshots, strict=False):
-        checks += _action(outcome, snapshot)
+        checks += action_checks(outcome, snapshot)
         checks += _state(outcome, snapshot)
         if outcome.step:
             allowance = FREE_ALLOWANCE_KIB * scenario.machine.cpus
@@ -94,12 +95,25 @@ def _boot_laws(log: BootLog, boot: Snapshot, outcome: Outcome[Mainline]) -> Iter
     yield check(0, "zones with more managed than present pages", "none", ", ".join(over) or "none")
 
 
-def _action(outcome: Outcome[Mainline], snapshot: Snapshot) -> Iterator[Check]:
+class Said(Protocol):
+    """What any guest reports of a step's action: its status, its output, the kernel's log."""
+
+    @property
+    def rc(self) -> int: ...
+
+    @property
+    def output(self) -> Sequence[str]: ...
+
+    @property
+    def dmesg(self) -> Sequence[str]: ...
+
+
+def action_checks(outcome: Outcome[Any], snapshot: Said) -> Iterator[Check]:
     """The result of the step's action, and what the kernel logged of it."""
     step, action = outcome.step, outcome.action
     if action is None:
         return
-    seen = _seen_result(outcome, snapshot)
+    seen = seen_result(outcome, snapshot)
     yield check(step, "result, by the model", outcome.result.word, seen)
     yield check(step, "result, by the scenario", action.expect.word, seen)
     if isinstance(action, AbuseStep):  # which has many a request refused
@@ -117,7 +131,7 @@ def _action(outcome: Outcome[Mainline], snapshot: Snapshot) -> Iterator[Check]:
         yield check(step, "memory filled and verified", wanted, listed(snapshot.output))
 
 
-def _seen_result(outcome: Outcome[Mainline], snapshot: Snapshot) -> str:
+def seen_result(outcome: Outcome[Any], snapshot: Said) -> str:
     """What the action ended with, in the scenario's words."""
     if isinstance(outcome.action, AddStep):
         return seen_add(outcome.action, snapshot.dmesg)
@@ -221,7 +235,7 @@ def _view(outcome: Outcome[Mainline], snapshot: Snapshot) -> StepView:
     return StepView(
         outcome.step,
         outcome.label,
-        _seen_result(outcome, snapshot),
+        seen_result(outcome, snapshot),
         snapshot.meminfo["MemTotal"],
         snapshot.meminfo["MemFree"],
         outcome.vm.mem_total_kib,

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from hamkit.model.expect_24 import carry_through
-from hamkit.model.extents import PAGE, Extent
+from hamkit.model.extents import Extent
 from hamkit.model.hotadd24 import Linux24
 from hamkit.model.i386 import Zone
 from hamkit.model.outcomes import Outcome
-from hamkit.model.scenario import AbuseStep, AddStep, Errno, Scenario, UseStep
+from hamkit.model.scenario import Scenario, UseStep
 from hamkit.prove.bootlog24 import RAM_NAME, boot_facts
-from hamkit.prove.compare import REFUSED, check, errno_word, listed, seen_add
+from hamkit.prove.compare import action_checks, check, listed, seen_result
 from hamkit.prove.comparison import Check, Comparison, StepView
 from hamkit.prove.globals24 import ZONES, Seen, ZoneCount24
 from hamkit.prove.report24 import Snapshot24, snapshots
@@ -41,45 +41,12 @@ def compare(scenario: Scenario, console: str, report: str, read: Seen) -> Compar
     checks = [check(0, "steps in the report", str(len(outcomes)), str(len(seen)))]
     views: list[StepView] = []
     for before, outcome, snapshot in zip((seen[0], *seen), outcomes, seen, strict=False):
-        checks += _action(outcome, snapshot)
+        checks += action_checks(outcome, snapshot)
         checks += _state(outcome, snapshot)
         if isinstance(outcome.action, UseStep):
             checks += _given_back(before, snapshot)
         views.append(_view(outcome, snapshot))
     return Comparison(tuple(checks), tuple(views))
-
-
-def _action(outcome: Outcome[Linux24], snapshot: Snapshot24) -> Iterator[Check]:
-    """The result of the step's action, and what the kernel logged of it."""
-    step, action = outcome.step, outcome.action
-    if action is None:
-        return
-    seen = _result(outcome, snapshot)
-    yield check(step, "result, by the model", outcome.result.word, seen)
-    yield check(step, "result, by the scenario", action.expect.word, seen)
-    if isinstance(action, AbuseStep):  # which has many a request refused
-        wrong = [line for line in snapshot.output if line.startswith("not ok")]
-        yield check(step, "misuse that was not refused", "none", listed(wrong))
-    else:
-        refusals = [f"{m[1]} ({m[2]})" for line in snapshot.dmesg if (m := REFUSED.search(line))]
-        expected = [f"{text} ({int(error)})" for text, error in outcome.refusals]
-        yield check(step, "refusals in the kernel's log", listed(expected), listed(refusals))
-    complaints = [line for line in snapshot.dmesg if COMPLAINT.search(line)]
-    yield check(step, "kernel warnings", "none", listed(complaints))
-    if isinstance(action, UseStep):
-        pages = -(-action.size // PAGE)
-        wanted = f"memfill: {pages * PAGE} bytes verified, 0 bad pages"
-        yield check(step, "memory filled and verified", wanted, listed(snapshot.output))
-
-
-def _result(outcome: Outcome[Linux24], snapshot: Snapshot24) -> str:
-    """What the action ended with, in the scenario's words."""
-    if isinstance(outcome.action, AddStep):
-        return seen_add(outcome.action, snapshot.dmesg)
-    if snapshot.rc == 0:
-        return Errno.OK.word
-    numbers = [int(m[2]) for line in snapshot.dmesg if (m := REFUSED.search(line))]
-    return errno_word(numbers[0]) if numbers else f"exit status {snapshot.rc}"
 
 
 def _state(outcome: Outcome[Linux24], snapshot: Snapshot24) -> Iterator[Check]:
@@ -140,7 +107,7 @@ def _view(outcome: Outcome[Linux24], snapshot: Snapshot24) -> StepView:
     return StepView(
         outcome.step,
         outcome.label,
-        _result(outcome, snapshot),
+        seen_result(outcome, snapshot),
         snapshot.meminfo["MemTotal"],
         snapshot.meminfo["MemFree"],
         outcome.vm.mem_total_kib,
