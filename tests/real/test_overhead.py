@@ -1,7 +1,8 @@
-"""What hot-add costs a real 2.4 kernel, in instructions: limits held, and the same counts each time."""
+"""What hot-add costs a real 2.4 kernel, in instructions: limits held, and rounds that agree."""
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
@@ -14,6 +15,7 @@ from hamkit.prove.overhead import HOTADD
 from hamkit.stage import Verdict
 from tests.real.test_kernel24 import GUEST_CC, tree
 
+SPREAD = re.compile(r"rounds differ by (\d+\.\d+)%")
 pytestmark = [pytest.mark.kernels24, pytest.mark.qemu]
 
 
@@ -27,7 +29,10 @@ def test_the_patched_kernel_stays_within_its_limits() -> None:
     with pipeline.locked():
         made = pipeline.result
     assert {row.verdict for row in made.rows} == {Verdict.PASS}, made.rows
-    assert {row.why for row in made.rows} == {""}  # both rounds gave the same counts
+    # Where the timer's interrupts fall moves a count by hundredths of a per cent (0.04 seen); the limits
+    # are held by the worst of the rounds, and the tightest of them leaves 0.3.
+    spreads = [SPREAD.fullmatch(row.why) for row in made.rows if row.why]
+    assert all(spread and float(spread[1]) <= 0.1 for spread in spreads), made.rows
     hotadd = next(row for row in made.rows if row.phase == HOTADD)
     assert hotadd.patched is not None
     assert hotadd.patched > 1_000_000  # a region of 1 GB was really made
