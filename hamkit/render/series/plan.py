@@ -57,13 +57,16 @@ class Rules(_Item):
 
 
 class Edit(_Item):
-    """An anchored edit: a regular expression (``^`` and ``$`` at lines), its replacement, its matches."""
+    """An anchored edit: a regular expression (``^`` and ``$`` at lines), its replacement, its matches.
+
+    ``dispensable``: a tree may come without the file, and needs no edit then."""
 
     name: str
     file: TreePath
     find: str
     put: str
     fires: Annotated[int, Field(ge=1)]
+    dispensable: bool = False
 
     @field_validator("find")
     @classmethod

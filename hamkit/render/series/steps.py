@@ -79,7 +79,8 @@ def _matched(body: str) -> str:
 def _edit(edit: Edit, work: Work) -> None:
     text = work.overlay.read(edit.file)
     if text is None:
-        work.misses.append(_absent(f"edit {edit.name!r}", edit.file, edit.fires))
+        if not edit.dispensable:
+            work.misses.append(_absent(f"edit {edit.name!r}", edit.file, edit.fires))
         return
     put = re.sub(r"@(\w+)@", lambda match: str(work.context[match[1]]), edit.put)
     changed, fired = edit.pattern.subn(put, text)
