@@ -22,7 +22,8 @@ from hamkit.kernel.source import open_source
 from hamkit.progress import Quiet
 from hamkit.prove.initramfs import Node, file, folder, program
 from hamkit.prove.iso import ROOT, Disc, DiscMachine, write_iso
-from hamkit.prove.qemu import Session, session
+from hamkit.prove.port import Port
+from hamkit.prove.qemu import Session, report_socket, session
 from hamkit.render.series.cache import cached_series
 from hamkit.run import run
 
@@ -59,16 +60,16 @@ class Built:
 
 @dataclass(frozen=True)
 class Said:
-    """What the guest said, by command: ``of`` gives the output of the n-th with that beginning."""
+    """What the guest reported, by command: ``of`` gives the output of the n-th with that beginning."""
 
-    console: str
+    report: str
 
     def of(self, command: str, number: int = 0) -> str:
-        parts = STEP.split(self.console)
+        parts = STEP.split(self.report)
         found = [
             text for line, text in zip(parts[1::2], parts[2::2], strict=True) if line.startswith(command)
         ]
-        assert len(found) > number, f"{command} was not run {number + 1} times: {self.console[-3000:]}"
+        assert len(found) > number, f"{command} was not run {number + 1} times: {self.report[-3000:]}"
         return found[number].strip("\n")
 
     def lines(self, command: str, number: int = 0) -> list[str]:
@@ -135,15 +136,20 @@ def obey(
 
 
 @contextmanager
-def running(built: Built, script: str, work: Path, **more: int) -> Iterator[Session]:
-    """The same, with the host's hand on the machine."""
-    with session(machine(built, script, work, None, **more), work / "qemu.log") as under:
-        yield under
+def running(built: Built, script: str, work: Path, **more: int) -> Iterator[tuple[Session, Port]]:
+    """The same, with the host's hand on the machine; the port's ``pauses`` takes down what was reported."""
+    wanted = machine(built, script, work, None, **more)
+    with (
+        session(wanted, work / "qemu.log") as under,
+        Port(report_socket(under.control), wanted.report) as port,
+    ):
+        yield under, port
 
 
 def heard(work: Path) -> Said:
     console = (work / "console").read_bytes().decode("latin-1").replace("\r", "")
     for fault in ("Oops", "kernel BUG", "Unable to handle", "Kernel panic", "Bad page", "scheduling in"):
         assert fault not in console, console[-4000:]
-    assert "hamkit: done" in console, console[-4000:]
-    return Said(console.split("hamkit: done")[0])
+    report = (work / "report").read_bytes().decode("latin-1")
+    assert report.endswith("hamkit: done\n"), report[-2000:] + console[-2000:]
+    return Said(report.removesuffix("hamkit: done\n"))

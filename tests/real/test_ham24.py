@@ -18,6 +18,7 @@ from hamkit.pipeline24 import TreePipeline, TreeRequest
 from hamkit.progress import Quiet
 from hamkit.prove.boot import boot
 from hamkit.prove.frames import frames
+from hamkit.prove.port import Port
 from hamkit.prove.qemu import Session
 from hamkit.stage import Verdict
 
@@ -271,10 +272,11 @@ def test_dimms_plugged_into_the_running_machine_are_used(built: Built, tmp_path:
     load = f"insmod {built.drivers}/mhp_qemu.o poll={poll}"
     room = {"memory": 256 * MIB, "slots": 4, "largest": 4096 * MIB, "cpus": cpus(built)}
     seconds = []
-    with guest24.running(built, PLUG.replace("MHP", load), tmp_path, **room) as under:
+    with guest24.running(built, PLUG.replace("MHP", load), tmp_path, **room) as (under, port):
         for number, (name, size) in enumerate(DIMMS):
-            until(tmp_path, f"$ until 120 /proc/ham/status 00000001{'02'[number]}", under)
+            until(tmp_path, f"$ until 120 /proc/ham/status 00000001{'02'[number]}", under, port)
             seconds.append(plug(under, name, size * MIB, number))
+        until(tmp_path, "hamkit: done", under, port)
         assert under.wait(guest24.SECONDS)
     (tmp_path / "seconds").write_text(f"{seconds}\n")  # until success was reported, as the host saw it
     said = guest24.heard(tmp_path)
@@ -282,7 +284,7 @@ def test_dimms_plugged_into_the_running_machine_are_used(built: Built, tmp_path:
     expected = ["slots are polled: as asked for" if poll else "events come by interrupt 9"]
     expected += [f"slot 0, {how}: 0000000100000000-000000011fffffff rw: 0"]
     expected += [f"slot 1, {how}: 0000000120000000-000000015fffffff rw: 0"]
-    assert re.findall(r"^mhp_qemu: (.*)$", said.console, re.MULTILINE) == expected
+    assert re.findall(r"^mhp_qemu: (.*)$", said.report, re.MULTILINE) == expected
     lines = [
         "0000000100000000-000000011fffffff  rw ENABLED",
         "0000000120000000-000000015fffffff  rw ENABLED",
@@ -292,17 +294,19 @@ def test_dimms_plugged_into_the_running_machine_are_used(built: Built, tmp_path:
     total = re.search(r"^MemTotal: +(\d+) kB", said.of("cat /proc/meminfo"), re.MULTILINE)
     assert total is not None
     assert int(total[1]) > (256 + 1536) * 1024 * 0.95
-    assert said.console.count("0 bad pages") == 3
+    assert said.report.count("0 bad pages") == 3
     assert said.of("rmmod mhp_qemu") == ""
     assert "Resource busy" in said.of("rmmod ham")
 
 
-def until(work: Path, text: str, under: Session) -> None:
-    """Until the guest has said it."""
+def until(work: Path, text: str, under: Session, port: Port) -> None:
+    """Until the guest has reported it."""
     deadline = time.monotonic() + guest24.SECONDS
-    while text not in (work / "console").read_text(errors="replace"):
+    while text not in (work / "report").read_text(errors="replace"):
         assert time.monotonic() < deadline
-        assert not under.wait(0.1), "QEMU has ended"
+        assert port.files, "QEMU has ended"
+        under.wait(0.5, *port.files)
+        port.pauses()  # takes down what came
 
 
 def plug(under: Session, name: str, size: int, slot: int) -> float:

@@ -9,14 +9,17 @@
  *	wait			for all that was left running
  *	until SECONDS FILE WORD	until a file has the word in it, or time is up
  *
- * Prints each command after "$ ", and its exit status if that is not 0. Files
- * on the CD cannot be changed; /dev and /tmp are in memory.
+ * Tells the second serial port each command after "$ ", what it prints, its
+ * exit status if that is not 0, and what the kernel logged meanwhile. On the
+ * console the kernel's lines may fall into the middle of another's. Files on
+ * the CD cannot be changed; /dev and /tmp are in memory.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -26,6 +29,9 @@
 #include <unistd.h>
 
 #define MOST_WORDS	40
+#define LOG_READ_CLEAR	4	/* klogctl() has numbers only */
+#define LOG_CLEAR	5
+#define PORT		"/dev/ttyS1"
 
 static int show(const char *path, size_t bytes)
 {
@@ -113,6 +119,35 @@ static int obey(char **words, int count)
 	return start(words, 1);
 }
 
+/* What the kernel logged since the last command, without its levels */
+static void show_log(void)
+{
+	static char log[1 << 16];
+	int length = klogctl(LOG_READ_CLEAR, log, sizeof(log) - 1);
+	char *line;
+
+	log[length > 0 ? length : 0] = '\0';
+	for (line = strtok(log, "\n"); line; line = strtok(NULL, "\n"))
+		puts(line[0] == '<' && line[1] && line[2] == '>' ? line + 3 : line);
+}
+
+/* All that is said goes to the port, as it is */
+static void open_port(void)
+{
+	struct termios how;
+	int port = open(PORT, O_RDWR | O_NOCTTY | O_NONBLOCK);
+
+	if (port < 0 || tcgetattr(port, &how))
+		return;
+	cfmakeraw(&how);
+	cfsetspeed(&how, B115200);
+	how.c_cflag |= CLOCAL | CREAD;
+	tcsetattr(port, TCSANOW, &how);
+	fcntl(port, F_SETFL, 0);
+	dup2(port, 1);
+	dup2(port, 2);
+}
+
 static void obey_line(char *line)
 {
 	char *words[MOST_WORDS + 1], *word;
@@ -128,6 +163,7 @@ static void obey_line(char *line)
 	status = obey(words, count);
 	if (status)
 		printf("[status %d]\n", status);
+	show_log();
 	fflush(stdout);
 }
 
@@ -135,6 +171,7 @@ int main(void)
 {
 	static const struct { const char *name; int major, minor; } nodes[] = {
 		{ "/dev/console", 5, 1 }, { "/dev/null", 1, 3 }, { "/dev/kmsg", 1, 11 },
+		{ PORT, 4, 65 },
 	};
 	char line[1024];
 	FILE *script;
@@ -151,6 +188,8 @@ int main(void)
 	mount("none", "/proc", "proc", 0, NULL);
 	mount("none", "/tmp", "ramfs", 0, NULL);
 	setenv("PATH", "/sbin:/bin", 1);
+	open_port();
+	klogctl(LOG_CLEAR, NULL, 0);	/* the console has it */
 	printf("hamkit: init\n");
 	script = fopen("/script", "r");
 	while (script && fgets(line, sizeof(line), script))
