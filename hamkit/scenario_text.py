@@ -28,7 +28,7 @@ def text(scenario: Scenario) -> str:
     options = {
         "highmem": (kernel.highmem, plain.highmem),
         "reserve": (f"{kernel.reserve}M", f"{plain.reserve}M"),
-        "hotadd": (None if kernel.hotadd is None else f"{kernel.hotadd}M", None),
+        "hotadd": (kernel.hotadd, None),
         "struct_page": (kernel.struct_page, plain.struct_page),
         "mem_option": (kernel.mem_option, plain.mem_option),
         "max_order": (kernel.max_order, plain.max_order),

@@ -98,7 +98,18 @@ def _mebibytes(value: object) -> int:
     return size // MIB
 
 
+def _typed(value: object) -> object:
+    """A boot option's value as it is typed; a number alone is a size in bytes, as everywhere."""
+    if isinstance(value, str):
+        return value
+    size = _mebibytes(value)
+    if size < 0:
+        raise ValueError(f"{value!r} is not a size")
+    return f"{size}M"
+
+
 Mebibytes = Annotated[int, BeforeValidator(_mebibytes), Field(ge=0, le=1 << 20)]
+Typed = Annotated[str, BeforeValidator(_typed), StringConstraints(pattern=r"^[!#-~]{1,40}$")]
 
 
 class _Table(BaseModel):
@@ -124,7 +135,7 @@ class _Kernel(_Table):
 
     highmem: Highmem = Highmem.G64
     reserve: Mebibytes = Kernel.reserve
-    hotadd: Mebibytes | None = None
+    hotadd: Typed | None = None
     struct_page: Annotated[int, Field(ge=32, le=256, multiple_of=4)] = Kernel.struct_page
     mem_option: MemOption = MemOption.REPLACE
     max_order: Annotated[int, Field(ge=9, le=11)] = Kernel.max_order

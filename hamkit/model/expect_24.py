@@ -37,7 +37,7 @@ def default_facts(scenario: Scenario, board: str = BOARD) -> BootFacts:
 def assumed_window(kernel: Kernel) -> Window | None:
     """The window for the boot option, or else for the configuration; cut so that lowmem keeps 256 MiB, and
     to what a kernel without PAE can use. None without high memory, and when none is asked for."""
-    asked = (kernel.reserve if kernel.hotadd is None else kernel.hotadd) * MIB
+    asked = kernel.asked * MIB
     if not asked or kernel.highmem is Highmem.NONE:
         return None
     most = DIRECT_MAP - LEAST_LOWMEM - kernel.gap

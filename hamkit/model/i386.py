@@ -18,6 +18,7 @@ Rules, with their source in the stock kernel:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,6 +31,8 @@ LOW_RAM = Extent(0, 0x9F000)  # what a replaced map has below 1 MiB
 NAMES = ("DMA", "Normal", "HighMem")
 DMA, NORMAL, HIGHMEM = range(3)
 BITS_36 = 36  # a Pentium III
+OPTION = re.compile(r"(?=\w{1,9}[KMGkmg]?$)(0x[0-9A-Fa-f]+|0[0-7]*|[1-9][0-9]*)([KMGkmg]?)")
+MOST_OPTION = 4096  # MiB, the most that a number of GiB is taken for
 
 
 class Highmem(StrEnum):
@@ -62,14 +65,14 @@ class Bitmap(StrEnum):
 class Kernel:
     """A kernel build: its configuration, and what was probed of its tree. ``reserve`` in MiB.
 
-    ``hotadd`` is the boot option of that name in MiB, None when it is not given. ``ratios`` are
+    ``hotadd`` is the boot option of that name as it is typed, None when it is not given. ``ratios`` are
     zone_balance_ratio, ``lower_ratios`` lower_zone_reserve_ratio (empty: watermarks are plain fields).
     ``wait_queue`` is sizeof(wait_queue_head_t) where zones have wait tables, else 0.
     """
 
     highmem: Highmem = Highmem.G64
     reserve: int = 128
-    hotadd: int | None = None
+    hotadd: str | None = None
     struct_page: int = 64
     mem_option: MemOption = MemOption.REPLACE
     max_order: int = 10
@@ -80,6 +83,23 @@ class Kernel:
     wait_queue: int = 0
     bitmap: Bitmap = Bitmap.INCLUSIVE
     address_bits: int = BITS_36
+
+    @property
+    def asked(self) -> int:
+        """The window that is asked for, in MiB: by the boot option, which has K, M (the unit without one) or
+        G behind a number of at most nine digits and is rounded up; else by the configuration."""
+        match = OPTION.fullmatch(self.hotadd or "")
+        if match is None:
+            return self.reserve
+        base = 16 if match[1].startswith("0x") else 8 if match[1].startswith("0") else 10
+        number = int(match[1], base)
+        match match[2].upper():
+            case "K":
+                return -(-number // 1024)
+            case "G":
+                return min(number * 1024, MOST_OPTION)
+            case _:
+                return number
 
     @property
     def block(self) -> int:

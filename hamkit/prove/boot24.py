@@ -117,7 +117,7 @@ def command_line(request: TreeBoot) -> str:
     """The kernel's command line. No ``mem=`` for a machine whose memory the kernel is to know all of."""
     hidden = "" if request.scenario.limit is None else hidden_memory(request.scenario)
     window = request.scenario.kernel.hotadd
-    reserved = "" if window is None else f"hotadd={window}M"
+    reserved = "" if window is None else f"hotadd={window}"
     return " ".join(word for word in (*OPTIONS, hidden, reserved, request.append) if word)
 
 

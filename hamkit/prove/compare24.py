@@ -15,9 +15,9 @@ from hamkit.model.extents import Extent
 from hamkit.model.hotadd24 import Linux24
 from hamkit.model.i386 import Zone
 from hamkit.model.outcomes import Outcome
-from hamkit.model.scenario import Scenario, UseStep
+from hamkit.model.scenario import Errno, Scenario, UseStep
 from hamkit.prove.bootlog24 import RAM_NAME, boot_facts
-from hamkit.prove.compare import action_checks, check, listed, seen_result
+from hamkit.prove.compare import action_checks, check, errno_word, listed, seen_result
 from hamkit.prove.comparison import Check, Comparison, StepView
 from hamkit.prove.globals24 import ZONES, Seen, ZoneCount24
 from hamkit.prove.report24 import Snapshot24, snapshots
@@ -26,6 +26,8 @@ from hamkit.stage import Verdict
 COMPLAINT = re.compile(
     r"Unable to handle kernel|kernel BUG at|Oops: |Call Trace:|bad p[gmt]d|order allocation failed"
 )
+REFUSED = re.compile(r"mem_hotadd: [0-9a-f]{16}-[0-9a-f]{16}: refused: .+ \((\d+)\)")
+VM_ALONE = (Errno.EROFS, Errno.EEXIST, Errno.ENODEV)  # what HAM leaves to the VM to refuse
 FREE_ALLOWANCE = 64  # pages of a region; at most 23 were seen, in the boot node
 FREE_REASON = "within {} pages: page cache of programs that were started, page tables, slabs"
 
@@ -42,11 +44,23 @@ def compare(scenario: Scenario, console: str, report: str, read: Seen) -> Compar
     views: list[StepView] = []
     for before, outcome, snapshot in zip((seen[0], *seen), outcomes, seen, strict=False):
         checks += action_checks(outcome, snapshot)
+        checks += _refusals(outcome, snapshot)
         checks += _state(outcome, snapshot)
         if isinstance(outcome.action, UseStep):
             checks += _given_back(before, snapshot)
         views.append(_view(outcome, snapshot))
     return Comparison(tuple(checks), tuple(views))
+
+
+def _refusals(outcome: Outcome[Linux24], snapshot: Snapshot24) -> Iterator[Check]:
+    """The kernel's own line for each refusal that is its own."""
+    if outcome.refusals:
+        expected = [error.word for _, error in outcome.refusals if error in VM_ALONE]
+        numbers = [int(m[1]) for line in snapshot.dmesg if (m := REFUSED.search(line))]
+        seen = [errno_word(number) for number in numbers if number in VM_ALONE]
+        yield check(
+            outcome.step, "refusals in the kernel's log, by mem_hotadd", listed(expected), listed(seen)
+        )
 
 
 def _state(outcome: Outcome[Linux24], snapshot: Snapshot24) -> Iterator[Check]:

@@ -64,7 +64,7 @@ GENERATIONS = {
         "maxmem": "setup_arch",
         "pkmap_base": "fe000000",
         "boot_protocol": "0202",
-        "shrink_cache_class": True,
+        "scan_unbounded": True,
         "discarded_exit": True,
     },
     "linux-2.4.20": {

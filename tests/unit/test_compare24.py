@@ -105,6 +105,8 @@ def test_refusals_status_and_warnings() -> None:
     assert (8, "refusals in the kernel's log") in titles(
         failed(report=in_step(8, "memory (30)", "memory (17)"))
     )
+    own = in_step(9, "mem_hotadd: 000000001fe00000", "mem_hotadd 000000001fe00000")
+    assert titles(failed(report=own)) == {(9, "refusals in the kernel's log, by mem_hotadd")}
     assert (2, "/proc/ham/status") in titles(failed(report=in_step(2, "rw ENABLED", "rw PRESENT")))
     oops = in_step(5, "@@ham file dmesg\n", "@@ham file dmesg\nkernel BUG at page_alloc.c:92!\n")
     assert (5, "kernel warnings") in titles(failed(report=oops))

@@ -22,7 +22,7 @@ from hamkit.progress import Quiet
 from hamkit.prove.comparison import Check
 from hamkit.prove.fuzz import finding
 from hamkit.prove.fuzz.campaign import GuestDown, campaign, compatible
-from hamkit.prove.fuzz.draw import MOST_STEPS, Ground, draw
+from hamkit.prove.fuzz.draw import MOST_STEPS, ODD, OFF, Ground, draw
 from hamkit.prove.fuzz.shrink import shrink
 from hamkit.stage import Verdict
 
@@ -113,7 +113,9 @@ def test_a_draw_has_everything_in_it() -> None:
     assert any(s.machine.memory > 6 * GIB for s in drawn)
     assert any(s.machine.low_memory for s in drawn)
     assert any(s.limit is None for s in drawn)
-    assert {s.kernel.hotadd for s in drawn} >= {None, 0, 8, 512}
+    words = {s.kernel.hotadd for s in drawn}
+    assert words >= {None, "8M", "512M"}
+    assert all(words & set(kind) for kind in (OFF, ODD))
     kinds = {type(step) for scenario in drawn for step in scenario.steps}
     assert kinds == {AddStep, RetryStep, UseStep}
 

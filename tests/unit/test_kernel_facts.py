@@ -268,6 +268,23 @@ def test_whose_zones_are_refilled(tree: Path, body: str, one_node: bool) -> None
     assert probe(tree)["refill_one_node"] is one_node
 
 
+@pytest.mark.parametrize(
+    ("loop", "unbounded"),
+    [
+        ("while (max_mapped && (entry = list.prev) != &list) {\n\tif (!memclass(page->zone, zone))", True),
+        ("while (left && more()) {\n\tleft--;\n\tif (unlikely(!memclass(page->zone, zone)))", False),
+        ("while (--left >= 0 && more()) {\n\tif (!memclass(page->zone, zone))", False),
+        ("while (left && classzone->nr_inactive_pages && more()) {\n\tif (!memclass(a, zone))", False),
+        ("while (left && more()) {\n\tif (busy(page))", False),
+    ],
+)
+def test_a_scan_that_only_counts_what_is_of_the_class(tree: Path, loop: str, unbounded: bool) -> None:
+    text = (tree / "mm" / "vmscan.c").read_text()
+    body = f"{{\n{loop}\n\t\tcontinue;\n\tleft--, max_mapped--;\n}}\n}}\n"
+    (tree / "mm" / "vmscan.c").write_text(f"{text}\nstatic int shrink_cache(int left)\n{body}")
+    assert probe(tree)["scan_unbounded"] is unbounded
+
+
 def test_a_fact_that_was_not_found_cannot_be_used(edit: Edit, tree: Path) -> None:
     edit("include/asm-i386/page.h", "VALID_PAGE", "VALID")
     with pytest.raises(UserError, match="does not tell valid_page"):

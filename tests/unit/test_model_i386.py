@@ -169,12 +169,27 @@ def test_an_assumed_window_is_what_the_kernel_would_print() -> None:
         window = assumed_window(Kernel(reserve=reserve))
         assert window is not None
         assert (window.addresses.size, window.reach) == (size * MIB, reach * MIB)
-    assert assumed_window(Kernel(hotadd=8)) == assumed_window(Kernel(reserve=8))
+    assert assumed_window(Kernel(hotadd="8")) == assumed_window(Kernel(reserve=8))
     four = assumed_window(Kernel(Highmem.G4, reserve=128))
     assert four is not None
     assert (four.addresses.size, four.reach) == (68 * MIB, 4 * GIB)
-    cut = assumed_window(Kernel(hotadd=4096))
+    cut = assumed_window(Kernel(hotadd="4G"))
     assert cut is not None
     assert cut.addresses.size == 638 * MIB
-    assert assumed_window(Kernel(hotadd=0)) is None
+    assert assumed_window(Kernel(hotadd="0")) is None
     assert assumed_window(NONE) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "asked"),
+    [
+        (None, 128), ("0", 0), ("64", 64), ("64M", 64), ("64m", 64), ("0x40", 64), ("0100M", 64),
+        ("1G", 1024), ("3g", 3072), ("4G", 4096), ("99G", 4096), ("65536K", 64), ("65537k", 65),
+        ("100K", 1), ("0K", 0), ("999999999", 999999999), ("0xfffffff", 0xFFFFFFF),
+        # not understood: the configuration's
+        ("", 128), ("M", 128), ("64MB", 128), ("64T", 128), ("-1", 128), ("08", 128), ("0x", 128),
+        ("1234567890", 128), ("0xffffffff", 128), ("64M,1", 128), ("1.5G", 128), ("12ab", 128),
+    ],
+)  # fmt: skip
+def test_the_boot_option_as_it_is_typed(word: str | None, asked: int) -> None:
+    assert Kernel(hotadd=word).asked == asked

@@ -186,11 +186,13 @@ OLD = GOOD.replace('name = "good"', 'name = "old"\nline = "2.4"').replace(
 def test_a_scenario_for_the_2_4_line() -> None:
     scenario = scenarios.parse(OLD)
     assert scenario.lines == (Line.LINUX24,)
-    assert scenario.kernel == Kernel(Highmem.G4, 64, 32)
+    assert scenario.kernel == Kernel(Highmem.G4, 64, "32M")
     assert scenario.limit == 512 * MIB
     assert scenarios.parse(GOOD).lines == (Line.MAINLINE,)
     assert scenarios.parse(OLD.replace('"2.4"', '"both"')).lines == (Line.MAINLINE, Line.LINUX24)
     assert scenarios.parse(OLD.replace("0x20000000", '"2304M"', 1)).limit is None
+    assert scenarios.parse(OLD.replace('"32M"', str(48 * MIB))).kernel.hotadd == "48M"
+    assert scenarios.parse(OLD.replace('"32M"', '"100K"')).kernel.hotadd == "100K"
 
 
 @pytest.mark.parametrize(
@@ -202,6 +204,9 @@ def test_a_scenario_for_the_2_4_line() -> None:
         ('highmem = "4G"', "colour = 1", "kernel.colour"),
         ('"64M"', '"64K"', "kernel.reserve"),
         ('"32M"', "-1", "kernel.hotadd"),
+        ('"32M"', "-1048576", "kernel.hotadd"),
+        ('"32M"', '"32M mem=64M"', "kernel.hotadd"),
+        ('"32M"', '""', "kernel.hotadd"),
         ('highmem = "4G"', "struct_page = 66", "kernel.struct_page"),
         ('highmem = "4G"', 'mem_option = "ignore"', "kernel.mem_option"),
         ('highmem = "4G"', "zone_ratios = [1, 2]", "kernel.zone_ratios"),

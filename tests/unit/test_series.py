@@ -163,17 +163,6 @@ def test_bytes_that_are_no_utf8_survive(tmp_path: Path) -> None:
     assert applied.fired["bounded"] == 1
 
 
-@needs_spatch
-def test_an_optional_rule_may_fire_nowhere_but_not_too_often(tmp_path: Path) -> None:
-    state = work(tmp_path)
-    rules = Rules(cocci="scan.cocci", file="mm/scan.c", fires={"bounded": 2}, optional=True)
-    carry_out(patch(rules), state)
-    assert [miss.fired for miss in state.misses] == [1]
-    (state.overlay.root / "mm" / "other.c").write_text("int scan(int left);\n")
-    carry_out(patch(rules.model_copy(update={"file": "mm/other.c"})), state)
-    assert len(state.misses) == 1
-
-
 def test_rules_without_a_count_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="bounded"):
         carry_out(patch(Rules(cocci="scan.cocci", file="mm/scan.c", fires={"other": 1})), work(tmp_path))

@@ -77,12 +77,15 @@ def free_buffer_first_zone(tree: Tree) -> Seen:
     return Seen.at(found.has(r"zone_idx\s*\(\s*zone\s*\)"), found)
 
 
-def shrink_cache_class(tree: Tree) -> Seen:
-    """Whether shrink_cache() skips pages of another class."""
+def scan_unbounded(tree: Tree) -> Seen:
+    """Whether shrink_cache() skips pages of another class without lowering the only bound of its scan."""
     found = tree.source(VMSCAN).function("shrink_cache")
     if found is None:
         return Seen(False, VMSCAN)
-    return Seen.at(found.has(r"\bmemclass\s*\("), found)
+    loop = re.search(r"\bwhile\s*\(\s*(\w+)\s*&&([^{]*)\{(.*?)\bmemclass\s*\(", found.text, re.DOTALL)
+    if loop is None or "classzone" in loop[2]:
+        return Seen.at(False, found)
+    return Seen.at(not re.search(rf"--\s*{loop[1]}\b|\b{loop[1]}\s*--", loop[3]), found)
 
 
 def init_asks_balance(tree: Tree) -> Seen:
@@ -135,7 +138,7 @@ PROBES = (
     Probe("kswapd", "kswapd", kswapd),
     Probe("try_to_free_zonelist", "try_to_free_pages follows zones[0]", try_to_free_zonelist),
     Probe("free_buffer_first_zone", "nr_free_buffer_pages follows zones[0]", free_buffer_first_zone),
-    Probe("shrink_cache_class", "shrink_cache skips other classes", shrink_cache_class),
+    Probe("scan_unbounded", "shrink_cache skips other classes unbounded", scan_unbounded),
     Probe("init_asks_balance", "init asks whether its class is balanced", init_asks_balance),
     Probe("class_counters", "zones count pages of their class", class_counters),
     Probe("refill_one_node", "refill_inactive looks at one node", refill_one_node),

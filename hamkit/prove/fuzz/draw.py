@@ -29,7 +29,9 @@ from hamkit.model.scenario import (
 MOST_STEPS = 20
 LEAST_MEMORY, MOST_MEMORY = 64 * MIB, 8 * GIB
 MOST_USED = 16 * MIB
-LIMITS = (8, 16, 33, 64, 96, 128, 200, 256, 512)  # of the window, in MiB
+LIMITS = ("8M", "16M", "33", "64M", "96M", "131072K", "200M", "0x100", "512M")  # of the window
+OFF = ("0", "0K")
+ODD = ("100K", "1025k", "5G", "32q", "1234567890", "-8", "08M")  # rounded, cut, refused
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def _machine(ground: Ground, random: Random) -> tuple[Machine, Kernel]:
     bare = Machine(memory, memory, 1, low)
     kernel = ground.kernel
     if ground.line is Line.LINUX24 and random.random() < 0.4:
-        kernel = replace(kernel, hotadd=random.choice((0, *LIMITS, *LIMITS)))
+        kernel = replace(kernel, hotadd=random.choice((*OFF, *ODD, *LIMITS, *LIMITS, *LIMITS)))
     end = _low_end(Scenario("", bare, (), "", (ground.line,), kernel))
     return replace(bare, boot_memory=_boot_memory(ground, random, memory, end)), kernel
 

@@ -45,15 +45,11 @@ class NewFile(_Item):
 
 
 class Rules(_Item):
-    """A semantic patch on one file; ``fires`` is how often each of its rules must match.
-
-    ``optional``: what it mends may not be there, so that a rule may match nowhere too.
-    """
+    """A semantic patch on one file; ``fires`` is how often each of its rules must match."""
 
     cocci: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.cocci$")]
     file: TreePath
     fires: Mapping[str, Annotated[int, Field(ge=1)]]
-    optional: bool = False
 
 
 class Edit(_Item):

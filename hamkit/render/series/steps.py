@@ -65,7 +65,7 @@ def _apply(rules: Rules, work: Work) -> None:
     applied = spatch.apply(cocci, rules.file, text, work.scratch)
     for rule, wanted in rules.fires.items():
         fired = applied.fired[rule]
-        if fired != wanted and (fired or not rules.optional):
+        if fired != wanted:
             near = candidates(_matched(bodies[rule]), text)
             work.misses.append(Miss(f"{rules.cocci} {rule}", rules.file, wanted, fired, near))
     work.overlay.current[rules.file] = applied.text
