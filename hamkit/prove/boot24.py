@@ -20,7 +20,7 @@ from hamkit.prove import guest24
 from hamkit.prove.boot import BootResult, Run, boot_result, hidden_memory, limits_for
 from hamkit.prove.console import Limits
 from hamkit.prove.globals24 import Counters, Reader, Seen, Symbols
-from hamkit.prove.iso import ROOT, Disc, DiscMachine, write_iso
+from hamkit.prove.iso import ROOT, SEVERAL, Disc, DiscMachine, write_iso
 from hamkit.prove.port import Port
 from hamkit.prove.qemu import Session, report_socket
 from hamkit.stage import Stopwatch
@@ -118,7 +118,8 @@ def command_line(request: TreeBoot) -> str:
     hidden = "" if request.scenario.limit is None else hidden_memory(request.scenario)
     window = request.scenario.kernel.hotadd
     reserved = "" if window is None else f"hotadd={window}"
-    return " ".join(word for word in (*OPTIONS, hidden, reserved, request.append) if word)
+    several = SEVERAL if describe_machine(request).cpus > 1 else ""
+    return " ".join(word for word in (*OPTIONS, several, hidden, reserved, request.append) if word)
 
 
 class Observer:

@@ -19,6 +19,13 @@ from hamkit.progress import Quiet
 from hamkit.run import find
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two lanes for two processes: what runs in Docker Engine, and Linux 2.4, each one after the other."""
+    for item in items:
+        trees = item.get_closest_marker("kernels24") and "engine" not in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("trees" if trees else "engine"))
+
+
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     """The Docker Engine; without one the test is skipped, saying what to do."""

@@ -21,7 +21,7 @@ from hamkit.kernel.facts import probe
 from hamkit.kernel.source import open_source
 from hamkit.progress import Quiet
 from hamkit.prove.initramfs import Node, file, folder, program
-from hamkit.prove.iso import ROOT, Disc, DiscMachine, write_iso
+from hamkit.prove.iso import ROOT, SEVERAL, Disc, DiscMachine, write_iso
 from hamkit.prove.port import Port
 from hamkit.prove.qemu import Session, report_socket, session
 from hamkit.render.series.cache import cached_series
@@ -113,6 +113,7 @@ def machine(
     memory = more.get("memory", 2304 * MIB)
     # mem= makes RAM of all below it, the firmware's tables at the end of memory too
     limit = " mem=256M" if memory > 256 * MIB else ""
+    limit += f" {SEVERAL}" if more.get("cpus", 1) > 1 else ""
     disc = Disc(built.kernel.image, f"console=ttyS0,115200 {ROOT} panic=1{limit}", files)
     iso = write_iso(disc, work / "guest.iso")
     return DiscMachine(

@@ -20,7 +20,7 @@ from hamkit.kernel.facts import probe
 from hamkit.kernel.source import open_source, tree_digest
 from hamkit.progress import Quiet
 from hamkit.prove.initramfs import folder, program
-from hamkit.prove.iso import ROOT, Disc, DiscMachine, write_iso
+from hamkit.prove.iso import ROOT, SEVERAL, Disc, DiscMachine, write_iso
 from hamkit.run import run
 
 pytestmark = pytest.mark.kernels24
@@ -194,7 +194,8 @@ def init(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def boot(kernel: Kernel, init: bytes, folder_: Path, cpus: int = 1) -> str:
     """What the guest says on its console."""
     files = {"/sbin/init": program(init), "/dev": folder(), "/proc": folder()}
-    disc = Disc(kernel.image, f"console=ttyS0,115200 {ROOT} panic=1", files)
+    several = f" {SEVERAL}" if cpus > 1 else ""
+    disc = Disc(kernel.image, f"console=ttyS0,115200 {ROOT} panic=1{several}", files)
     images = [write_iso(disc, folder_ / name) for name in ("a.iso", "b.iso")]
     assert images[0].read_bytes() == images[1].read_bytes()
     machine = DiscMachine(images[0], MEMORY, folder_ / "console", folder_ / "report", cpus=cpus)
