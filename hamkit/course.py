@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from filelock import FileLock, Timeout
 from hamkit.errors import HamkitError, MissingNeed
 from hamkit.files import cache_root
 from hamkit.progress import Progress
+from hamkit.prove.boot import BootResult
 from hamkit.prove.comparison import Comparison
 from hamkit.stage import StageResult, Stopwatch, Verdict
 
@@ -33,7 +35,7 @@ class Planned:
     cached: bool
 
 
-class Course:
+class Course(ABC):
     """What pipelines have in common. A subclass says what it is about in ``subject``, a word for file names,
     and whether this run's logs are kept in ``keep``."""
 
@@ -42,12 +44,12 @@ class Course:
     results: list[StageResult]
 
     @property
-    def subject(self) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def subject(self) -> str: ...
 
     @property
-    def keep(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def keep(self) -> bool: ...
 
     @cached_property
     def logs(self) -> Path:
@@ -92,7 +94,28 @@ class Course:
         self.watch(stage)
 
 
-def prove_stage(made: Comparison, seconds: float) -> StageResult:
+class ProvingCourse(Course):
+    """A course that ends with a boot held against the model."""
+
+    @property
+    @abstractmethod
+    def booted(self) -> BootResult: ...
+
+    @abstractmethod
+    def compare(self, console: str, booted: BootResult) -> Comparison:
+        """What was seen against what the model expects; ``console`` is the console's log as text."""
+
+    @cached_property
+    def proved(self) -> Comparison:
+        booted, watch = self.booted, Stopwatch()
+        with self.stage("prove"):
+            if booted.stage.verdict is not Verdict.PASS:
+                raise MissingNeed("there is no whole run to compare", booted.stage.detail)
+            made = self.compare(booted.console_log.read_text(encoding="utf-8", errors="replace"), booted)
+        return self.ended(made, _prove_stage(made, watch.seconds))
+
+
+def _prove_stage(made: Comparison, seconds: float) -> StageResult:
     """The comparison as a stage, with its first disagreement in words."""
     bad = [c for c in made.checks if c.verdict is not Verdict.PASS]
     detail = f"{len(made.checks) - len(bad)} of {len(made.checks)} checks agree with the model"

@@ -13,19 +13,16 @@ from hamkit.build.kernel24.build import Flavour, Highmem, Kernel, KernelRequest,
 from hamkit.build.kernel24.flavours import counting_flavour, hotadd_flavour, stock_flavour
 from hamkit.build.kernel24.modules import ModulesRequest, build_modules
 from hamkit.build.kernel24.programs import build_programs
-from hamkit.build.kernel24.toolchain import Toolchain, find_toolchain
-from hamkit.course import Course
+from hamkit.course24 import SERIES_RESERVE_MB, TreeCourse
 from hamkit.errors import UserError
 from hamkit.files import write_whole
-from hamkit.kernel.source import KernelSource, open_source
 from hamkit.limits import OverheadLimits, load_limits
 from hamkit.progress import Progress
 from hamkit.prove.bench24 import PROGRAMS, Added, CountRequest, Counts, count
 from hamkit.prove.overhead import ModeRow, Row, Runs, compare_modes, judge, verdict
-from hamkit.render.series import SeriesResult, cached_series
+from hamkit.render.series import SeriesResult
 from hamkit.stage import StageResult, Stopwatch, Verdict
 
-RESERVE_MB = 128
 RESULT = "overhead.json"  # among a run's logs
 FIRMWARE = 16 << 20  # bytes behind all regions, at whose end the firmware keeps its tables
 MODES: tuple[Highmem, ...] = ("none", "4G", "64G")
@@ -56,7 +53,7 @@ class Overhead:
 
 
 @dataclass
-class OverheadPipeline(Course):
+class OverheadPipeline(TreeCourse):
     """One comparison for one tree, each stage run at most once."""
 
     request: OverheadRequest
@@ -73,22 +70,8 @@ class OverheadPipeline(Course):
         return False
 
     @cached_property
-    def source(self) -> KernelSource:
-        return open_source(self.request.tree)
-
-    @cached_property
-    def toolchain(self) -> Toolchain:
-        return find_toolchain(self.request.toolchain)
-
-    @cached_property
     def limits(self) -> OverheadLimits:
         return load_limits()
-
-    @cached_property
-    def series(self) -> SeriesResult:
-        with self.stage("patch"):
-            made = cached_series(self.source, RESERVE_MB, self.progress, self.request.renew)
-        return self.ended(made, made.stage)
 
     @cached_property
     def flavour(self) -> Flavour:
@@ -97,7 +80,9 @@ class OverheadPipeline(Course):
                 f"instructions of the flavour {self.request.flavour!r} cannot be counted",
                 "leave --flavour out: only one processor gives the same counts each time",
             )
-        return counting_flavour(hotadd_flavour(self.series.facts, "up", self.request.highmem, RESERVE_MB))
+        return counting_flavour(
+            hotadd_flavour(self.series.facts, "up", self.request.highmem, SERIES_RESERVE_MB)
+        )
 
     @cached_property
     def programs(self) -> dict[str, bytes]:

@@ -27,7 +27,7 @@ from hamkit.build.srpm import (
     render_kernel_patch,
     render_srpm,
 )
-from hamkit.course import Course, Planned, prove_stage
+from hamkit.course import Planned, ProvingCourse
 from hamkit.errors import Failure, HamkitError, MissingNeed
 from hamkit.files import sha256_file, write_whole
 from hamkit.kernel.source import KernelSource
@@ -41,7 +41,7 @@ from hamkit.prove.rpm import CheckRequest, CheckResult, check
 from hamkit.render.kernelpatch import check_line
 from hamkit.render.series import cached_series
 from hamkit.specs import Spec
-from hamkit.stage import StageResult, Stopwatch, Verdict
+from hamkit.stage import StageResult
 
 STAGES = ("image", "srpm", "check", "build", "boot", "prove")
 
@@ -65,7 +65,7 @@ class Request:
 
 
 @dataclass
-class Pipeline(Course):
+class Pipeline(ProvingCourse):
     """One run for one distribution. ``watch`` is told of each stage that ended, well or not."""
 
     request: Request
@@ -148,14 +148,8 @@ class Pipeline(Course):
             made = boot(asked, self.progress)
         return self.ended(made, made.stage)
 
-    @cached_property
-    def proved(self) -> Comparison:
-        booted, watch = self.booted, Stopwatch()
-        with self.stage("prove"):
-            if booted.stage.verdict is not Verdict.PASS:
-                raise MissingNeed("there is no whole run to compare", booted.stage.detail)
-            made = compare(self.request.scenario, _text(booted.console_log), booted.report)
-        return self.ended(made, prove_stage(made, watch.seconds))
+    def compare(self, console: str, booted: BootResult) -> Comparison:
+        return compare(self.request.scenario, console, booted.report)
 
     def plan(self) -> tuple[Planned, ...]:
         """What a run would do, and what the cache holds; starts nothing."""
@@ -239,10 +233,6 @@ def every_image(progress: Progress, renew: bool = False) -> list[StageResult]:
             pipeline.image  # noqa: B018 - asking makes it
         found += [replace(stage, name=name) for stage in pipeline.results]
     return found
-
-
-def _text(log: Path) -> str:
-    return log.read_text(encoding="utf-8", errors="replace")
 
 
 def deliver(paths: tuple[Path, ...], out: Path) -> tuple[Path, ...]:

@@ -23,11 +23,10 @@ from hamkit.build.kernel24.programs import (
     build_programs,
     programs_folder,
 )
-from hamkit.build.kernel24.toolchain import Toolchain, find_toolchain
-from hamkit.course import Course, Planned, prove_stage
-from hamkit.errors import MissingNeed
+from hamkit.build.kernel24.toolchain import find_toolchain
+from hamkit.course import Planned, ProvingCourse
+from hamkit.course24 import SERIES_RESERVE_MB, TreeCourse
 from hamkit.kernel.facts import probe
-from hamkit.kernel.source import KernelSource, open_source
 from hamkit.model import i386 as model
 from hamkit.model.scenario import Line, Scenario
 from hamkit.progress import Progress
@@ -38,13 +37,11 @@ from hamkit.prove.bootlog24 import model_kernel
 from hamkit.prove.compare24 import compare
 from hamkit.prove.comparison import Comparison
 from hamkit.prove.iso import loader_files
-from hamkit.render.series import SeriesResult, cached_series
 from hamkit.render.series.cache import series_folder
 from hamkit.run import find
-from hamkit.stage import StageResult, Stopwatch, Verdict
+from hamkit.stage import StageResult
 
 SMP_CPUS = 2
-SERIES_RESERVE_MB = 128  # the option's default in the patched tree; each build sets its own
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ class TreeRequest:
 
 
 @dataclass
-class TreePipeline(Course):
+class TreePipeline(TreeCourse, ProvingCourse):
     """One run for one tree. ``watch`` is told of each stage that ended, well or not."""
 
     request: TreeRequest
@@ -85,20 +82,6 @@ class TreePipeline(Course):
     @property
     def keep(self) -> bool:
         return self.request.keep
-
-    @cached_property
-    def source(self) -> KernelSource:
-        return open_source(self.request.tree)
-
-    @cached_property
-    def toolchain(self) -> Toolchain:
-        return find_toolchain(self.request.toolchain)
-
-    @cached_property
-    def series(self) -> SeriesResult:
-        with self.stage("patch"):
-            made = cached_series(self.source, SERIES_RESERVE_MB, self.progress, self.request.renew)
-        return self.ended(made, made.stage)
 
     @cached_property
     def flavour(self) -> Flavour:
@@ -194,15 +177,8 @@ class TreePipeline(Course):
             made = boot_tree(asked, self.progress)
         return self.ended(made, made.stage)
 
-    @cached_property
-    def proved(self) -> Comparison:
-        booted, watch = self.booted, Stopwatch()
-        with self.stage("prove"):
-            if booted.stage.verdict is not Verdict.PASS:
-                raise MissingNeed("there is no whole run to compare", booted.stage.detail)
-            console = booted.console_log.read_bytes().decode(errors="replace")
-            made = compare(self.scenario, console, booted.report, booted.seen)
-        return self.ended(made, prove_stage(made, watch.seconds))
+    def compare(self, console: str, booted: BootResult) -> Comparison:
+        return compare(self.scenario, console, booted.report, booted.seen)
 
     @property
     def artifacts(self) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from hamkit import scenarios, specs
 from hamkit.build.kernel24.apply import try_series
 from hamkit.build.kernel24.build import ConfigurationRefused
+from hamkit.course24 import SERIES_RESERVE_MB
 from hamkit.errors import HamkitError
 from hamkit.files import cache_root, scratch_folder
 from hamkit.kernel.facts import probe
@@ -20,7 +21,7 @@ from hamkit.matrix.graph import Answer, Node, Task
 from hamkit.matrix.record import Cell
 from hamkit.model.scenario import Line
 from hamkit.pipeline import PatchPipeline, Request
-from hamkit.pipeline24 import SERIES_RESERVE_MB, TreePipeline, TreeRequest
+from hamkit.pipeline24 import TreePipeline, TreeRequest
 from hamkit.progress import Quiet
 from hamkit.render.series import SeriesRequest, render_series, unsupported
 from hamkit.reproduce import reproduce_tree
