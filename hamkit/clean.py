@@ -9,7 +9,10 @@ from pathlib import Path
 from hamkit.build.engine import Engine
 from hamkit.files import cache_root, project_root
 
-MADE = ("images", "last", "locks", "rpms", "runs", "srpm", "work")
+MADE = (
+    *("digests", "images", "kernels24", "last", "locks", "logs", "matrix", "modules24", "programs24"),
+    *("rpms", "runs", "series24", "spatch", "srpm", "templates", "trees", "work"),
+)
 
 
 @dataclass(frozen=True)

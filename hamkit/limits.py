@@ -34,7 +34,7 @@ Blocks = Annotated[int, BeforeValidator(_whole_blocks)]
 class RowLimit(BaseModel):
     """One kind of work, as ``ham-src/proof/hambench.c`` names it; ratios to the stock kernel."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")]
     title: str
@@ -44,7 +44,7 @@ class RowLimit(BaseModel):
 
 
 class _Machine(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     boot_memory: Blocks
     regions: Annotated[tuple[Blocks, ...], Field(min_length=1, max_length=16)]
@@ -52,14 +52,14 @@ class _Machine(BaseModel):
 
 
 class _HotAdd(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     instructions: Annotated[int, Field(gt=0)]
     linear: Ratio
 
 
 class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     machine: _Machine
     hotadd: _HotAdd

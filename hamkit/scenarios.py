@@ -113,7 +113,7 @@ Typed = Annotated[str, BeforeValidator(_typed), StringConstraints(pattern=r"^[!#
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class _About(_Table):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from pydantic_core import to_jsonable_python
 from rich.console import Console
@@ -15,10 +16,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from hamkit.errors import HamkitError, MissingNeed
-from hamkit.overhead import Overhead
-from hamkit.prove.comparison import Comparison
-from hamkit.prove.overhead import ModeRow, Row
 from hamkit.stage import StageResult, Verdict
+
+if TYPE_CHECKING:  # what is shown is made elsewhere: every task imports this module
+    from hamkit.overhead import Overhead
+    from hamkit.prove.comparison import Comparison
+    from hamkit.prove.overhead import ModeRow, Row
 
 COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNSUPPORTED: "yellow", Verdict.NOT_RUN: "dim"}
 LARGEST_RATIO = 100.0  # a limit above is a count

@@ -41,7 +41,7 @@ NEWEST = "999.0"  # what to take a wrong version for, so that it is the one mist
 
 
 class _Facts(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Distribution(_Facts):

@@ -9,7 +9,8 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,9 @@ from hamkit.kernel.unpack import Writer, unpack_tar
 from hamkit.rpmfiles import extract_rpm, read_package
 from hamkit.run import Argv, run
 
-INVENTORY = r"%y %P %i %s %m %T@ %C@ %l\n"
+INVENTORY = r"%H\0%y %P %i %s %m %T@ %C@ %l\0"
+AT_A_TIME = 4  # trees whose inventories are in memory together, for each thread that reads
+READERS = 2
 RPM_MAGIC = b"\xed\xab\xee\xdb"
 TARBALL = re.compile(r"linux-2\.4\.[\w.-]*\.(?:tar(?:\.(?:gz|bz2|xz))?|tgz|tbz2?)")
 PATCH = re.compile(r".*\.(?:patch|diff)(?:\.(?:gz|bz2))?")
@@ -79,9 +82,28 @@ def remembered_digest(root: Path) -> str:
 
 def inventory(root: Path) -> str:
     """SHA-256 over kind, name, inode, size, mode, times and link of every file below ``root``."""
-    argv: Argv = ["find", root, "-mindepth", "1", "!", "-type", "d", "-printf", INVENTORY]
-    lines = run(argv, package="findutils").stdout.splitlines()
-    return hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
+    return inventories((root,))[root]
+
+
+def inventories(roots: Sequence[Path]) -> dict[Path, str]:
+    """The ``inventory`` of each root, of several in one process."""
+    roots = list(dict.fromkeys(roots))
+    batches = [roots[start : start + AT_A_TIME] for start in range(0, len(roots), AT_A_TIME)]
+    with ThreadPoolExecutor(READERS) as pool:
+        return {root: digest for found in pool.map(_inventories, batches) for root, digest in found.items()}
+
+
+def _inventories(roots: Sequence[Path]) -> dict[Path, str]:
+    argv: Argv = ["find", *roots, "-mindepth", "1", "!", "-type", "d", "-printf", INVENTORY]
+    fields = run(argv, package="findutils").stdout.split("\0")
+    entries: dict[str, list[str]] = {os.fspath(root): [] for root in roots}
+    for root, entry in zip(fields[::2], fields[1::2], strict=False):
+        entries[root].append(entry)
+    return {root: _digest_of(entries[os.fspath(root)]) for root in roots}
+
+
+def _digest_of(entries: list[str]) -> str:
+    return hashlib.sha256("\0".join(sorted(entries)).encode(errors="surrogateescape")).hexdigest()
 
 
 def tree_digest(root: Path) -> str:

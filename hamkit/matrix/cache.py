@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -43,11 +44,11 @@ class AnswerCache:
         return self._folder / key[:2] / f"{key}.json.gz"
 
 
-def makers_digest(names: tuple[str, ...]) -> str:
-    """Digest of files and folders of the project, without what Python compiled."""
-    root = project_root()
-    parts = []
-    for name in names:
-        path = root / name
-        parts.append(f"{name} {sha256_tree(path, ('.pyc',)) if path.is_dir() else sha256_file(path)}")
-    return sha256_text(*parts)
+def makers_digests(wanted: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+    """Digests of lists of files and folders of the project, without what Python compiled; each read once."""
+    known = {name: _digest(project_root() / name) for name in {name for names in wanted for name in names}}
+    return {names: sha256_text(*(f"{name} {known[name]}" for name in names)) for names in wanted}
+
+
+def _digest(path: Path) -> str:
+    return sha256_tree(path, (".pyc",)) if path.is_dir() else sha256_file(path)

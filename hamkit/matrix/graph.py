@@ -7,7 +7,7 @@ the answers before it. So a change recomputes what depends on it, and nothing el
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hamkit.files import sha256_text
@@ -67,7 +67,6 @@ class Node:
     name: str
     columns: tuple[str, ...]
     needs: tuple[str, ...]
-    run: Callable[[Task], Answer]
     makers: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     lasting: frozenset[Verdict] = frozenset({Verdict.PASS, Verdict.FAIL, Verdict.UNSUPPORTED})

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from hamkit import scenarios, specs
 from hamkit.matrix.answers import Texts, digest_of, guarded, of_stage, reproduced_cell
 from hamkit.matrix.booting import boot_cells
-from hamkit.matrix.graph import Answer, Node, Task
+from hamkit.matrix.graph import Answer, Task
 from hamkit.matrix.record import Cell
 from hamkit.pipeline import Pipeline, Request
 from hamkit.progress import Quiet
 from hamkit.reproduce import reproduce_distribution
 from hamkit.stage import Verdict
 
-PASSES = frozenset({Verdict.PASS})
-ALWAYS: frozenset[Verdict] = frozenset()  # the engine knows what images there are
 DRIVES_ITS_OWN = (
     "HAM drives this kernel's own memory hot-plug: nothing to patch, the kernel comes as a package"
 )
-PACKERS = ("hamkit/build", "hamkit/render", "templates/spec", "ham-src", "CHANGELOG.md")
-PROVERS = ("hamkit/prove", "hamkit/model")
 
 
 def _pipeline(task: Task) -> Pipeline:
@@ -80,29 +75,8 @@ QUESTIONS = {
 }
 
 
-def _ask(name: str, task: Task) -> Answer:
-    column, ask = QUESTIONS[name]
+def ask(task: Task) -> Answer:
+    """A node's answer, with an expected error as a cell of its first column."""
+    column, question = QUESTIONS[task.node]
     texts = Texts()
-    return guarded(column, texts, lambda: ask(task, texts), tuple)
-
-
-def _node(name: str, columns: tuple[str, ...], needs: tuple[str, ...], **more: object) -> Node:
-    return Node(name, columns, needs, partial(_ask, name), **more)  # type: ignore[arg-type]
-
-
-NODES = (
-    _node("image", ("identify",), (), lasting=ALWAYS),
-    _node("unpatched", ("facts", "patch", "applies", "configures", "builds"), ()),
-    _node("srpm", ("srpm",), ("image",), makers=PACKERS),
-    _node("rpm", ("rpm",), ("srpm",), makers=("hamkit/prove/rpm", "hamkit/rpmfiles")),
-    _node("modules", ("modules",), ("srpm", "image"), makers=PACKERS),
-    _node(
-        "boot",
-        ("boots", "adds", "model"),
-        ("modules", "image"),
-        makers=PROVERS,
-        tools=("qemu", "scenario"),
-        lasting=PASSES,
-    ),
-    _node("reproducible", ("reproducible",), ("modules", "image"), makers=PACKERS),
-)
+    return guarded(column, texts, lambda: question(task, texts), tuple)

@@ -31,7 +31,7 @@ SYMBOLS = {Verdict.PASS: "✓", Verdict.FAIL: "✕", Verdict.UNSUPPORTED: "\N{EN
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Text(_Record):

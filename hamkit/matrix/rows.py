@@ -64,6 +64,8 @@ def _tree(given: str) -> RowSpec:
 
 
 def _distributions(words: str) -> list[RowSpec]:
+    if words and not _split(words):
+        return []
     known = {name: spec for name, spec in specs.load_all().items() if spec.distribution.line == "mainline"}
     found: list[str] = []
     for word in _split(words) if words else sorted(known, key=natural):

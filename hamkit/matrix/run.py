@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +11,12 @@ from hamkit import __version__
 from hamkit.build.kernel24.toolchain import find_toolchain
 from hamkit.errors import HamkitError
 from hamkit.files import sha256_file, sha256_tree
-from hamkit.kernel.source import open_source
-from hamkit.matrix import mainline, trees
-from hamkit.matrix.cache import AnswerCache, makers_digest
+from hamkit.kernel.source import inventories, open_source
+from hamkit.matrix.cache import AnswerCache, makers_digests
 from hamkit.matrix.columns import Column
 from hamkit.matrix.execute import PYTHON, make
-from hamkit.matrix.graph import Answer, Node, Task, wanted_nodes
+from hamkit.matrix.graph import Answer, Task, wanted_nodes
+from hamkit.matrix.nodes import LINES
 from hamkit.matrix.record import Cell, Counts, Matrix, Row
 from hamkit.matrix.rows import RowSpec
 from hamkit.matrix.walk import Progressing, RowPlan, Settings, Walk, Watch
@@ -26,9 +25,6 @@ from hamkit.render.series import spatch
 from hamkit.scenarios import scenarios_folder
 from hamkit.specs import specs_folder
 from hamkit.stage import Stopwatch, Verdict
-
-LINES: Mapping[str, tuple[Node, ...]] = {"2.4": trees.NODES, "mainline": mainline.NODES}
-READERS = 4  # threads that look at trees: they wait for the disk
 
 
 @dataclass(frozen=True)
@@ -46,8 +42,14 @@ class MatrixRequest:
 
 
 def answer(task: Task) -> Answer:
-    """What a worker does with a task."""
-    return next(node for node in LINES[task.row.line] if node.name == task.node).run(task)
+    """What a worker does with a task. Only workers need what answers it."""
+    if task.row.line == "2.4":
+        from hamkit.matrix import trees  # noqa: PLC0415
+
+        return trees.ask(task)
+    from hamkit.matrix import mainline  # noqa: PLC0415
+
+    return mainline.ask(task)
 
 
 def run_matrix(request: MatrixRequest, watch: Watch, keep: Callable[[Matrix], None]) -> Matrix:
@@ -57,11 +59,12 @@ def run_matrix(request: MatrixRequest, watch: Watch, keep: Callable[[Matrix], No
     """
     started, clock = datetime.datetime.now(datetime.UTC).replace(microsecond=0), Stopwatch()
     plans = _plans(request)
-    nodes = {node.name: node for plan in plans for node in plan.nodes}
-    tools = _tools({tool for node in nodes.values() for tool in node.tools}, request.options)
+    nodes = {node for plan in plans for node in plan.nodes}
+    tools = _tools({tool for node in nodes for tool in node.tools}, request.options)
+    makers = makers_digests({node.makers for node in nodes})
     settings = Settings(
-        makers={name: _makers(name, plans) for name in nodes},
-        tools={name: " ".join(f"{t} {tools[t]}" for t in node.tools) for name, node in nodes.items()},
+        makers={node: makers[node.makers] for node in nodes},
+        tools={node: " ".join(f"{t} {tools[t]}" for t in node.tools) for node in nodes},
         options=request.options,
         fail_fast=request.fail_fast,
         renew=request.renew,
@@ -78,30 +81,28 @@ def run_matrix(request: MatrixRequest, watch: Watch, keep: Callable[[Matrix], No
     return matrix
 
 
-def _makers(name: str, plans: Iterable[RowPlan]) -> str:
-    """Digest of the code behind the nodes of that name, of either line."""
-    makers = {maker for plan in plans for node in plan.nodes if node.name == name for maker in node.makers}
-    return makers_digest(tuple(sorted(makers)))
-
-
 def _plans(request: MatrixRequest) -> list[RowPlan]:
     columns = [column.name for column in request.columns]
-    with ThreadPoolExecutor(READERS) as pool:
-        digests = list(pool.map(_row_digest, request.rows))
+    subjects = {row: _subject(row) for row in request.rows}
+    known = inventories([s for row, s in subjects.items() if row.line == "2.4" and isinstance(s, Path)])
     return [
-        RowPlan(row, wanted_nodes(LINES[row.line], columns), digest)
-        for row, digest in zip(request.rows, digests, strict=True)
+        RowPlan(row, wanted_nodes(LINES[row.line], columns), _row_digest(subject, known))
+        for row, subject in subjects.items()
     ]
 
 
-def _row_digest(row: RowSpec) -> str:
-    """Of the tree, or of the distribution's facts; of the mistake, when there is none."""
+def _subject(row: RowSpec) -> Path | str:
+    """The tree, or the file of the distribution's facts; the mistake, when there is none."""
     try:
-        if row.line == "2.4":
-            return open_source(row.given).inventory
-        return sha256_file(specs_folder() / f"{row.given}.toml")
+        return open_source(row.given).root if row.line == "2.4" else specs_folder() / f"{row.given}.toml"
     except HamkitError as bad:
         return f"none: {bad.message}"
+
+
+def _row_digest(subject: Path | str, known: Mapping[Path, str]) -> str:
+    if isinstance(subject, str):
+        return subject
+    return known[subject] if subject in known else sha256_file(subject)
 
 
 def _tools(names: Iterable[str], options: Mapping[str, str]) -> dict[str, str]:

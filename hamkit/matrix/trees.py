@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 
 from hamkit import scenarios, specs
@@ -17,7 +16,7 @@ from hamkit.kernel.identify import Identity, identify
 from hamkit.kernel.source import open_source
 from hamkit.matrix.answers import Texts, digest_of, failed, guarded, of_stage, reproduced_cell
 from hamkit.matrix.booting import boot_cells
-from hamkit.matrix.graph import Answer, Node, Task
+from hamkit.matrix.graph import Answer, Task
 from hamkit.matrix.record import Cell
 from hamkit.model.scenario import Line
 from hamkit.pipeline import PatchPipeline, Request
@@ -26,13 +25,6 @@ from hamkit.progress import Quiet
 from hamkit.render.series import SeriesRequest, render_series, unsupported
 from hamkit.reproduce import reproduce_tree
 from hamkit.stage import Stopwatch, Verdict
-
-PASSES = frozenset({Verdict.PASS})
-RENDERERS = ("hamkit/kernel", "hamkit/render", "patches", "templates/kernel")
-BUILDERS = ("hamkit/build/kernel24", "templates/config24")
-PACKERS = ("specs", "hamkit/build", "hamkit/render", "templates/spec", "templates/image")
-CHECKERS = ("hamkit/prove/rpm", "hamkit/rpmfiles")
-PROVERS = ("hamkit/prove", "hamkit/model", "ham-src")
 
 
 def _pipeline(task: Task) -> TreePipeline:
@@ -158,11 +150,11 @@ def _reproducible(task: Task, texts: Texts) -> Answer:
     return Answer((reproduced_cell(made, texts),), texts=texts.by_digest)
 
 
-def _ask(name: str, task: Task) -> Answer:
-    """One node's answer, with an expected error as a cell of its first column."""
-    column, ask = QUESTIONS[name]
+def ask(task: Task) -> Answer:
+    """A node's answer, with an expected error as a cell of its first column."""
+    column, question = QUESTIONS[task.node]
     texts = Texts()
-    return guarded(column, texts, lambda: ask(task, texts), lambda: _logs(name))
+    return guarded(column, texts, lambda: question(task, texts), lambda: _logs(task.node))
 
 
 def _logs(name: str) -> Iterable[Path]:
@@ -180,33 +172,3 @@ QUESTIONS = {
     "rpm": ("rpm", _rpm),
     "reproducible": ("reproducible", _reproducible),
 }
-
-
-def _node(name: str, columns: tuple[str, ...], needs: tuple[str, ...], **more: object) -> Node:
-    return Node(name, columns, needs, partial(_ask, name), **more)  # type: ignore[arg-type]
-
-
-NODES = (
-    _node("identify", ("identify",), (), makers=("hamkit/kernel",)),
-    _node("facts", ("facts",), ("identify",), makers=("hamkit/kernel", "patches/series.toml")),
-    _node(
-        "patch",
-        ("patch", "applies"),
-        ("facts",),
-        makers=(*RENDERERS, "hamkit/build/kernel24/apply.py"),
-        tools=("spatch",),
-    ),
-    _node("kernel", ("configures", "builds"), ("patch",), makers=BUILDERS, tools=("toolchain",)),
-    _node("modules", ("modules",), ("kernel",), makers=(*BUILDERS, "ham-src"), tools=("toolchain",)),
-    _node(
-        "boot",
-        ("boots", "adds", "model"),
-        ("modules",),
-        makers=PROVERS,
-        tools=("qemu", "scenario"),
-        lasting=PASSES,
-    ),
-    _node("srpm", ("srpm",), ("patch",), makers=PACKERS),
-    _node("rpm", ("rpm",), ("srpm",), makers=(*PACKERS, *CHECKERS)),
-    _node("reproducible", ("reproducible",), ("modules",), makers=(*RENDERERS, *BUILDERS, "ham-src")),
-)

@@ -31,8 +31,8 @@ class RowPlan:
 class Settings:
     """``makers`` and ``tools``: by node, digests of code and of tools; ``renew``: without the cache."""
 
-    makers: Mapping[str, str]
-    tools: Mapping[str, str]
+    makers: Mapping[Node, str]
+    tools: Mapping[Node, str]
     options: Mapping[str, str]
     fail_fast: bool = False
     renew: bool = False
@@ -117,7 +117,7 @@ class Walk:
 
     def _look_up(self, plan: RowPlan, node: Node, before: list[Answer]) -> Answer | None:
         settings = self._settings
-        makers, tools = settings.makers[node.name], settings.tools[node.name]
+        makers, tools = settings.makers[node], settings.tools[node]
         key = key_of(node, plan.digest, before, makers, tools, settings.options)
         found = None if settings.renew or not node.lasting else self._cache.find(key)
         if found is None:

@@ -6,9 +6,9 @@ import shlex
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 
-from hamkit.files import project_root
+from hamkit.files import cache_root, project_root
 
 
 def folder() -> Path:
@@ -17,8 +17,14 @@ def folder() -> Path:
 
 @cache
 def html_environment() -> Environment:
-    """For pages: whatever is filled in is escaped."""
+    """For pages: whatever is filled in is escaped.
+
+    Templates are compiled once: that takes longer than filling them in.
+    """
+    compiled = cache_root() / "templates"
+    compiled.mkdir(exist_ok=True)
     return Environment(
+        bytecode_cache=FileSystemBytecodeCache(str(compiled)),
         loader=FileSystemLoader(folder()),
         autoescape=True,
         undefined=StrictUndefined,

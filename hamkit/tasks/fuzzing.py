@@ -19,7 +19,8 @@ from hamkit.prove.fuzz.draw import Ground, draw
 from hamkit.prove.fuzz.stand24 import Stand24
 from hamkit.prove.fuzz.stand_mainline import StandMainline
 from hamkit.stage import Verdict
-from hamkit.tasks.common import either_of, help_for, leave, request_for, told, tree_request
+from hamkit.tasks.common import help_for, leave, told
+from hamkit.tasks.requests import either_of, request_for, tree_request
 
 LEAST_BOOT = 192 << 20  # bytes; in less a distribution's kernel has no room for what is drawn
 MOST_RUNS, MOST_JOBS = 100_000, 64

@@ -19,20 +19,8 @@ from hamkit.progress import Reporter
 from hamkit.prove import rpm
 from hamkit.render.kernelpatch import check_line
 from hamkit.stage import Verdict
-from hamkit.tasks.common import (
-    TREE,
-    either_of,
-    given,
-    help_for,
-    leave,
-    out_folder,
-    request_for,
-    show_plan,
-    show_stages,
-    spec_of,
-    told,
-    tree_request,
-)
+from hamkit.tasks.common import TREE, given, help_for, leave, out_folder, told
+from hamkit.tasks.requests import either_of, request_for, show_plan, show_stages, spec_of, tree_request
 
 PACKAGES = ("ham", "kernel-patch")
 

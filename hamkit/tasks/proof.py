@@ -16,17 +16,8 @@ from hamkit.progress import Reporter
 from hamkit.prove import bench as benching
 from hamkit.prove.console import judge as judge_log
 from hamkit.stage import Verdict
-from hamkit.tasks.common import (
-    either_of,
-    given,
-    help_for,
-    leave,
-    request_for,
-    show_plan,
-    show_stages,
-    told,
-    tree_request,
-)
+from hamkit.tasks.common import given, help_for, leave, told
+from hamkit.tasks.requests import either_of, request_for, show_plan, show_stages, tree_request
 
 
 @task(

@@ -18,19 +18,8 @@ from hamkit.publish import version as versions
 from hamkit.release import ReleaseRequest
 from hamkit.release import release as make_release
 from hamkit.stage import Verdict
-from hamkit.tasks.common import (
-    TREE,
-    dist_folder,
-    either_of,
-    given,
-    help_for,
-    leave,
-    request_for,
-    show_plan,
-    spec_of,
-    told,
-    tree_request,
-)
+from hamkit.tasks.common import TREE, dist_folder, given, help_for, leave, told
+from hamkit.tasks.requests import either_of, request_for, show_plan, spec_of, tree_request
 
 
 @task(help=help_for("distro", "flavour", "scenario", "out", "json", "dry_run", "renew", "keep"))

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import shutil
 import tarfile
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ import pytest
 from hamkit.errors import UserError
 from hamkit.files import project_root
 from hamkit.kernel import unpack
-from hamkit.kernel.source import known_names, open_source, remembered_digest, tree_digest
+from hamkit.kernel.source import inventories, known_names, open_source, remembered_digest, tree_digest
 from tests.unit.rpm_writer import File, Recipe, write
 
 SMALL = project_root() / "tests" / "data" / "kernel" / "small24"
@@ -259,3 +260,37 @@ def test_a_digest_is_remembered_until_a_file_changes(cache: Path, tmp_path: Path
     assert remembered_digest(root) == first
     (root / "mm" / "vmscan.c").write_text("changed\n")
     assert remembered_digest(root) == tree_digest(root) != first
+
+
+def test_many_inventories_are_those_of_each(tmp_path: Path) -> None:
+    roots = [tmp_path / f"tree {number}\n" for number in range(9)]
+    for root in roots:
+        (root / "mm").mkdir(parents=True)
+        (root / "mm" / "two\nlines.c").write_text(root.name)
+        (root / "a\tb").write_text("x")
+    together = inventories([*roots, roots[0]])
+    assert [together[root] for root in roots] == [inventories([root])[root] for root in roots]
+    assert len(set(together.values())) == len(roots)  # an inode is in no two trees
+    assert inventories([]) == {}
+
+
+@pytest.mark.parametrize("edit", ["content", "mode", "name", "link", "new file"])
+def test_an_inventory_knows_every_edit(tmp_path: Path, edit: str) -> None:
+    file, link = tmp_path / "file.c", tmp_path / "link"
+    file.write_text("old")
+    os.utime(file, (1, 1))
+    link.symlink_to("file.c")
+    before = inventories([tmp_path])[tmp_path]
+    if edit == "content":
+        file.write_text("new")
+        os.utime(file, (1, 1))  # as a tool that preserves times leaves it
+    elif edit == "mode":
+        file.chmod(0o755)
+    elif edit == "name":
+        file.rename(tmp_path / "other.c")
+    elif edit == "link":
+        link.unlink()
+        link.symlink_to("nowhere")
+    else:
+        (tmp_path / "added").touch()
+    assert inventories([tmp_path])[tmp_path] != before

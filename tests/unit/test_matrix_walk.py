@@ -32,53 +32,46 @@ class Bench:
     raising: dict[tuple[str, str], BaseException] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
 
-    def answer(self, name: str, columns: tuple[str, ...]) -> Callable[[Task], Answer]:
-        def run(task: Task) -> Answer:
-            self.ran[task.row.name, name] += 1
-            if bad := self.raising.get((task.row.name, name)):
-                raise bad
-            cells = []
-            for column in columns:
-                verdict = self.verdicts.get((task.row.name, column), Verdict.PASS)
-                text = Text(name="log", digest="0" * 64)
-                cells.append(Cell(column=column, verdict=verdict, detail=f"{column} says", texts=(text,)))
-                if verdict is not Verdict.PASS:
-                    break
-            return Answer(tuple(cells), self.made.get(name, f"{name} made"), {"0" * 64: "text"})
-
-        return run
+    def answer(self, task: Task) -> Answer:
+        name, columns = task.node, next(n.columns for n in self.nodes() if n.name == task.node)
+        self.ran[task.row.name, name] += 1
+        if bad := self.raising.get((task.row.name, name)):
+            raise bad
+        cells = []
+        for column in columns:
+            verdict = self.verdicts.get((task.row.name, column), Verdict.PASS)
+            text = Text(name="log", digest="0" * 64)
+            cells.append(Cell(column=column, verdict=verdict, detail=f"{column} says", texts=(text,)))
+            if verdict is not Verdict.PASS:
+                break
+        return Answer(tuple(cells), self.made.get(name, f"{name} made"), {"0" * 64: "text"})
 
     def nodes(self) -> tuple[Node, ...]:
         passes = frozenset({Verdict.PASS})
         return (
-            Node("facts", ("facts",), (), self.answer("facts", ("facts",))),
-            Node("patch", ("patch",), ("facts",), self.answer("patch", ("patch",))),
-            Node(
-                "kernel",
-                ("configures", "builds"),
-                ("patch",),
-                self.answer("kernel", ("configures", "builds")),
-            ),
-            Node("boot", ("boots",), ("kernel", "facts"), self.answer("boot", ("boots",)), lasting=passes),
+            Node("facts", ("facts",), ()),
+            Node("patch", ("patch",), ("facts",)),
+            Node("kernel", ("configures", "builds"), ("patch",)),
+            Node("boot", ("boots",), ("kernel", "facts"), lasting=passes),
         )
 
 
 class Threads:
     """An executor of threads; ``stop`` waits."""
 
-    def __init__(self, nodes: tuple[Node, ...], slots: int = 2) -> None:
+    def __init__(self, work: Callable[[Task], Answer], slots: int = 2) -> None:
         self._pool = ThreadPoolExecutor(slots)
-        self._nodes = {node.name: node for node in nodes}
+        self._work = work
         self.slots = slots
 
     def submit(self, task: Task) -> Future[Answer]:
-        return self._pool.submit(self._nodes[task.node].run, task)
+        return self._pool.submit(self._work, task)
 
     def stop(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-SAME = dict.fromkeys(("facts", "patch", "kernel", "boot"), "code")
+SAME = dict.fromkeys(Bench().nodes(), "code")
 
 
 def walk(
@@ -90,8 +83,9 @@ def walk(
 ) -> Progressing:
     nodes = bench.nodes()
     plans = [RowPlan(row, nodes, f"tree {row.name}") for row in rows]
-    settings = Settings(SAME | (makers or {}), SAME, {}, **more)
-    walking = Walk(plans, settings, AnswerCache(folder), Threads(nodes), lambda _: None)
+    changed = {node: (makers or {}).get(node.name, "code") for node in nodes}
+    settings = Settings(changed, SAME, {}, **more)
+    walking = Walk(plans, settings, AnswerCache(folder), Threads(bench.answer), lambda _: None)
     walking.go()
     return walking.state
 
@@ -214,7 +208,7 @@ def test_interruption_leaves_every_cell_with_an_answer(tmp_path: Path) -> None:
             seen.set()
             raise KeyboardInterrupt
 
-    walking = Walk(plans, Settings(SAME, SAME, {}), AnswerCache(tmp_path), Threads(bench.nodes()), watch)
+    walking = Walk(plans, Settings(SAME, SAME, {}), AnswerCache(tmp_path), Threads(bench.answer), watch)
     with pytest.raises(KeyboardInterrupt):
         walking.go()
     assert len(walking.state.answers) == len(ROWS) * len(nodes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from hamkit import __version__
 
@@ -21,7 +22,7 @@ class Change:
     before: str | None
     after: str
 
-    @property
+    @cached_property
     def lines(self) -> list[str]:
         """The diff's lines, headers first."""
         old = "/dev/null" if self.before is None else f"a/{self.path}"

@@ -1,0 +1,61 @@
+"""The questions of both lines as data: what each answers, needs, is made by, and which answers last.
+
+Data only: who answers them imports half the house, which a run that finds all in the cache need not do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hamkit.matrix.graph import Node
+from hamkit.stage import Verdict
+
+PASSES = frozenset({Verdict.PASS})
+ALWAYS: frozenset[Verdict] = frozenset()  # the engine knows what images there are
+
+RENDERERS = ("hamkit/kernel", "hamkit/render", "patches", "templates/kernel")
+BUILDERS = ("hamkit/build/kernel24", "templates/config24")
+PATCH_PACKERS = ("specs", "hamkit/build", "hamkit/render", "templates/spec", "templates/image")
+PACKERS = ("hamkit/build", "hamkit/render", "templates/spec", "ham-src", "CHANGELOG.md")
+CHECKERS = ("hamkit/prove/rpm", "hamkit/rpmfiles")
+PROVERS = ("hamkit/prove", "hamkit/model")
+
+BOOTED = ("boots", "adds", "model")
+SERIES = ("facts", "patch", "applies", "configures", "builds")
+
+TREES = (
+    Node("identify", ("identify",), (), makers=("hamkit/kernel",)),
+    Node("facts", ("facts",), ("identify",), makers=("hamkit/kernel", "patches/series.toml")),
+    Node(
+        "patch",
+        ("patch", "applies"),
+        ("facts",),
+        makers=(*RENDERERS, "hamkit/build/kernel24/apply.py"),
+        tools=("spatch",),
+    ),
+    Node("kernel", ("configures", "builds"), ("patch",), makers=BUILDERS, tools=("toolchain",)),
+    Node("modules", ("modules",), ("kernel",), makers=(*BUILDERS, "ham-src"), tools=("toolchain",)),
+    Node(
+        "boot",
+        BOOTED,
+        ("modules",),
+        makers=(*PROVERS, "ham-src"),
+        tools=("qemu", "scenario"),
+        lasting=PASSES,
+    ),
+    Node("srpm", ("srpm",), ("patch",), makers=PATCH_PACKERS),
+    Node("rpm", ("rpm",), ("srpm",), makers=(*PATCH_PACKERS, *CHECKERS)),
+    Node("reproducible", ("reproducible",), ("modules",), makers=(*RENDERERS, *BUILDERS, "ham-src")),
+)
+
+DISTRIBUTIONS = (
+    Node("image", ("identify",), (), lasting=ALWAYS),
+    Node("unpatched", SERIES, ()),
+    Node("srpm", ("srpm",), ("image",), makers=PACKERS),
+    Node("rpm", ("rpm",), ("srpm",), makers=CHECKERS),
+    Node("modules", ("modules",), ("srpm", "image"), makers=PACKERS),
+    Node("boot", BOOTED, ("modules", "image"), makers=PROVERS, tools=("qemu", "scenario"), lasting=PASSES),
+    Node("reproducible", ("reproducible",), ("modules", "image"), makers=PACKERS),
+)
+
+LINES: Mapping[str, tuple[Node, ...]] = {"2.4": TREES, "mainline": DISTRIBUTIONS}
