@@ -34,8 +34,14 @@ def cache_root() -> Path:
 
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file's content, 64 hex digits."""
+    return digest_file(path, "sha256")
+
+
+def digest_file(path: Path, algorithm: str) -> str:
+    """Digest of a file's content in hex, by hashlib's name."""
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        made = hashlib.file_digest(stream, lambda: hashlib.new(algorithm, usedforsecurity=False))
+    return made.hexdigest()
 
 
 def sha256_text(*parts: str) -> str:

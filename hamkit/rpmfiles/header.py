@@ -8,6 +8,7 @@ a region whose 16-byte trailer ends the data, so that no byte is outside it.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -107,6 +108,10 @@ class Header:
         """A binary tag's bytes, empty when it is absent."""
         entry = self._typed(tag, (Kind.BIN,))
         return b"" if entry is None else self.raw[self._start + entry.offset : self._start + entry.end]
+
+    def digest(self, algorithm: str) -> str:
+        """Hex digest of the whole header, by hashlib's name."""
+        return hashlib.new(algorithm, self.raw, usedforsecurity=False).hexdigest()
 
     def _typed(self, tag: int, kinds: tuple[Kind, ...]) -> Entry | None:
         entry = self.entries.get(tag)

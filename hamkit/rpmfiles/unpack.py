@@ -1,4 +1,4 @@
-"""A package's payload uncompressed as a stream, within limits that a bomb cannot pass."""
+"""Compressed data, a package's payload above all, as a stream within limits that a bomb cannot pass."""
 
 from __future__ import annotations
 
@@ -66,15 +66,15 @@ class _Stream:
         while not self._inner.eof:
             data = self._raw.read(CHUNK) if self._inner.needs_input else b""
             if self._inner.needs_input and not data:
-                raise BadPackage(RULE, "the compressed payload ends before its end mark")
+                raise BadPackage(RULE, "the compressed data end before their end mark")
             try:
                 out = self._inner.decompress(data, size)
             except (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError, MemoryError) as bad:
-                raise BadPackage(RULE, f"the payload does not uncompress: {bad}") from bad
+                raise BadPackage(RULE, f"the compressed data are broken: {bad}") from bad
             if out:
                 return out
         if self._inner.unused_data or self._raw.read(1):
-            raise BadPackage(RULE, "bytes follow the end of the compressed payload")
+            raise BadPackage(RULE, "bytes follow the end of the compressed data")
         return b""
 
 
@@ -88,7 +88,7 @@ class Bounded:
         data = self._source.read(size)
         self.given += len(data)
         if self.given > self._limit:
-            raise BadPackage(RULE, f"the payload unpacks to more than the {self._limit} bytes it may have")
+            raise BadPackage(RULE, f"the data unpack to more than the {self._limit} bytes they may have")
         return data
 
 
@@ -129,12 +129,21 @@ def open_payload(package: Package) -> Iterator[Bounded]:
     limit = limit_of(package)
     with package.path.open("rb", buffering=0) as stream:
         stream.seek(package.payload_offset)
-        raw = cast(BinaryIO, stream)
-        if name == "zstd":
-            with _zstd(raw) as source:
-                yield Bounded(source, limit)
-        else:
-            yield Bounded(raw if name == "none" else _Stream(raw, _decompressor(name)), limit)
+        with uncompressed(cast(BinaryIO, stream), name, limit) as source:
+            yield source
+
+
+@contextmanager
+def uncompressed(raw: BinaryIO, name: str, limit: int) -> Iterator[Bounded]:
+    """What follows in an unbuffered file, uncompressed: ``name`` as in PAYLOAD_MAGIC, ``limit`` in bytes.
+
+    Raises BadPackage (broken data, more than the limit) and MissingNeed (zstd is not installed).
+    """
+    if name == "zstd":
+        with _zstd(raw) as source:
+            yield Bounded(source, limit)
+    else:
+        yield Bounded(raw if name == "none" else _Stream(raw, _decompressor(name)), limit)
 
 
 def _decompressor(name: str) -> _Decompressor:
@@ -150,7 +159,7 @@ def _decompressor(name: str) -> _Decompressor:
 def _zstd(raw: BinaryIO) -> Iterator[Source]:
     """zstd by its program, which reads the file itself from where ``raw`` stands."""
     if shutil.which("zstd", path=SYSTEM_PATH) is None:
-        raise MissingNeed("a zstd payload cannot be read here", "apt-get install zstd")
+        raise MissingNeed("data compressed by zstd cannot be read here", "apt-get install zstd")
     argv = ["zstd", "-dcq", f"--memory={MEMORY >> 20}MB"]
     with spawn(argv, stdin=raw.fileno(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:
@@ -170,5 +179,5 @@ class _ZstdProgram:
         stdout = self._process.stdout
         data = stdout.read(size) if stdout else b""
         if not data and self._process.wait() != 0:
-            raise BadPackage(RULE, "the payload does not uncompress: zstd refused it")
+            raise BadPackage(RULE, "the compressed data are broken: zstd refused them")
         return data

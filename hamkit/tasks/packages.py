@@ -133,13 +133,24 @@ def srpm(
 
 
 @task(
-    help={"srpm": "package file, source or binary", "sarif": "file for the findings as SARIF"}
+    help={
+        "srpm": "package file, source or binary",
+        "repo": "what is published: folder of RPMs, repository (or its URL), rpm -qa list; more with commas",
+        "sarif": "file for the findings as SARIF",
+    }
     | help_for("distro", "json")
 )
-def check(_: Context, srpm: str = "", distro: str = "", sarif: str = "", json: bool = False) -> None:
-    """Compatibility of a package with a distribution's rpm (exit 1 when it does not fit)."""
+def check(
+    _: Context, srpm: str = "", distro: str = "", repo: str = "", sarif: str = "", json: bool = False
+) -> None:
+    """Compatibility of a package with a distribution's rpm (exit 1 when it does not fit).
+
+    With --repo also whether it may be published there: new, and newer than what there is.
+    """
     with told(json):
-        result = rpm.check(rpm.CheckRequest(Path(given("srpm", srpm, "FILE")), spec_of(distro)), Reporter())
+        places = tuple(place for place in repo.split(",") if place)
+        asked = rpm.CheckRequest(Path(given("srpm", srpm, "FILE")), spec_of(distro), repositories=places)
+        result = rpm.check(asked, Reporter())
         if sarif:
             write_whole(Path(sarif), rpm.as_sarif(result, Path(srpm)))
         title = f"{Path(srpm).name} for {distro}"

@@ -11,8 +11,17 @@ from dataclasses import replace
 from hamkit.errors import MissingNeed
 from hamkit.files import sha256_file
 from hamkit.progress import Progress
-from hamkit.prove.rpm import rules_files, rules_format, rules_identity, rules_payload, rules_repro, spec_text
+from hamkit.prove.rpm import (
+    rules_files,
+    rules_format,
+    rules_identity,
+    rules_payload,
+    rules_repository,
+    rules_repro,
+    spec_text,
+)
 from hamkit.prove.rpm.findings import CheckRequest, CheckResult, Finding, shown
+from hamkit.prove.rpm.published import Interest, Published, read_published
 from hamkit.prove.rpm.real import Runner, real_checks
 from hamkit.prove.rpm.scan import compressed_digests, scan
 from hamkit.prove.rpm.subject import Subject, Target, apply_all
@@ -28,7 +37,7 @@ INSIDE = (
     *spec_text.RULES,
     *rules_repro.RULES,
 )
-ALL_RULES = (*rules_format.CHEAP, *rules_format.DIGESTS, *INSIDE)
+ALL_RULES = (*rules_format.CHEAP, *rules_format.DIGESTS, *INSIDE, *rules_repository.RULES)
 PARSING = {
     "lead.magic": "the file is an RPM package",
     "file.size": "the file is no larger than it may be",
@@ -45,7 +54,8 @@ def check(request: CheckRequest, progress: Progress, runner: Runner | None = Non
     """Judge a source or binary package against the rpm of ``request.spec``.
 
     With a ``runner`` the real rpm that it starts has its say too. Raises UserError when
-    the file cannot be read at all; whatever is wrong with the package is a finding.
+    the file, or a repository of the request, cannot be read at all; whatever is wrong with
+    the package is a finding.
     """
     watch = Stopwatch()
     with progress.step(f"check {request.path.name} for {request.spec.name}"):
@@ -74,7 +84,13 @@ def _findings(request: CheckRequest) -> tuple[list[Finding], Package | None]:
     subject, broken = _with_payload(subject)
     told = {f.rule for f in broken}
     rest = (f for f in apply_all(INSIDE, subject) if f.rule not in told)
-    return [*findings, *broken, *rest], package
+    subject = replace(subject, published=_published(request, package))
+    return [*findings, *broken, *rest, *apply_all(rules_repository.RULES, subject)], package
+
+
+def _published(request: CheckRequest, package: Package) -> tuple[Published, ...]:
+    interest = Interest.of(package)
+    return tuple(read_published(place, interest) for place in request.repositories)
 
 
 def _with_payload(subject: Subject) -> tuple[Subject, list[Finding]]:

@@ -9,6 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.-]*")
+VERSION = re.compile(r"[A-Za-z0-9._+~^]+")
+ARCHES = frozenset({
+    "noarch", "i386", "i486", "i586", "i686", "athlon", "x86_64", "ia64", "ppc", "ppc64", "ppc64le", "s390",
+    "s390x", "alpha", "sparc", "sparc64", "armv7hl", "aarch64", "riscv64", "loongarch64",
+})  # fmt: skip
 _JUNK = re.compile(r"\A[^A-Za-z0-9~^]+")
 _DIGITS, _LETTERS = re.compile(r"[0-9]+"), re.compile(r"[A-Za-z]+")
 

@@ -22,7 +22,7 @@ class CheckRequest:
 
     ``build_host`` is the fixed BUILDHOST; ``source_date_epoch`` (seconds since 1970) the
     time it was built for, None when unknown; ``owned`` the folders below which a binary
-    package may put files.
+    package may put files; ``repositories`` the places (paths, URLs) that it shall be published in.
     """
 
     path: Path
@@ -30,6 +30,7 @@ class CheckRequest:
     build_host: str = "localhost"
     source_date_epoch: int | None = None
     owned: tuple[str, ...] = OWNED
+    repositories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

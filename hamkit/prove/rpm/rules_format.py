@@ -125,7 +125,7 @@ def _header_digest(tag: Sig, algorithm: str) -> Rule:
     def judge(subject: Subject) -> Outcome | None:
         if tag not in subject.package.signature:
             return None
-        return equal(subject.header_digest(algorithm), subject.package.signature.string(tag))
+        return equal(subject.package.header.digest(algorithm), subject.package.signature.string(tag))
 
     name = algorithm.replace("_", "-")
     return Rule(f"digest.header-{name}", f"the header matches its {name.upper()}", REBUILD, judge)

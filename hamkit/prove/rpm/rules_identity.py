@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import rpmfile
 from rpmfile.errors import RPMError
 
+from hamkit.prove.rpm.evr import ARCHES, NAME, VERSION
 from hamkit.prove.rpm.findings import shown
 from hamkit.prove.rpm.subject import Outcome, Rule, Subject, none_of
 from hamkit.rpmfiles import Package
 from hamkit.rpmfiles.package import SPECFILE
 from hamkit.rpmfiles.tags import Tag
 
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+.-]*")
-VERSION = re.compile(r"[A-Za-z0-9._+~^]+")
 MAX_LENGTH = 128
-KNOWN_ARCHES = frozenset({
-    "noarch", "i386", "i486", "i586", "i686", "athlon", "x86_64", "ia64", "ppc", "ppc64", "ppc64le", "s390",
-    "s390x", "alpha", "sparc", "sparc64", "armv7hl", "aarch64", "riscv64", "loongarch64",
-})  # fmt: skip
 SECOND_READER_WORK = 1 << 28
 """Bytes that rpmfile may copy: it copies the header's data once for each entry."""
 
@@ -63,7 +57,7 @@ def _arch(subject: Subject) -> Outcome:
     exclusive, excluded = header.strings(Tag.EXCLUSIVEARCH), set(header.strings(Tag.EXCLUDEARCH))
     buildable = machines - excluded if not exclusive else (fits & set(exclusive)) - excluded
     seen = f"{system} source from {arch}, for {', '.join(exclusive) or 'any'}"
-    good = arch in KNOWN_ARCHES and bool(buildable) and system == "linux"
+    good = arch in ARCHES and bool(buildable) and system == "linux"
     return Outcome(good, seen, f"a linux source that builds on one of {', '.join(sorted(fits))}")
 
 

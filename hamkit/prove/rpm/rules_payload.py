@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import zip_longest
-
+from hamkit.prove.rpm.dependency import (
+    CONFLICTS,
+    OBSOLETES,
+    PROVIDES,
+    REQUIRES,
+    dependencies,
+)
 from hamkit.prove.rpm.evr import Evr
 from hamkit.prove.rpm.subject import Outcome, Rule, Subject, none_of
-from hamkit.rpmfiles.package import PAYLOAD_MAGIC, Package
+from hamkit.rpmfiles.package import PAYLOAD_MAGIC
 from hamkit.rpmfiles.tags import DIGEST_NAMES, Kind, Tag, tag_name
 from hamkit.rpmfiles.unpack import declared_size
 from hamkit.rpmhistory import FEATURES
 
-LESS, GREATER, EQUAL = 2, 4, 8
 WEAK = frozenset({"md5", "sha1"})
-DEPENDENCIES = (
-    (Tag.REQUIRENAME, Tag.REQUIREFLAGS, Tag.REQUIREVERSION),
-    (Tag.PROVIDENAME, Tag.PROVIDEFLAGS, Tag.PROVIDEVERSION),
-    (Tag.CONFLICTNAME, Tag.CONFLICTFLAGS, Tag.CONFLICTVERSION),
-    (Tag.OBSOLETENAME, Tag.OBSOLETEFLAGS, Tag.OBSOLETEVERSION),
-)
-
 LATER_TAGS = (
     (range(1151, 1155), (4, 4), "%pretrans, %posttrans"),
     (range(5046, 5058), (4, 12), "Recommends, Suggests, Supplements, Enhances"),
@@ -80,38 +76,27 @@ def _fips(subject: Subject) -> Outcome | None:
     return Outcome(name not in WEAK, weak if name in WEAK else name, "a file digest of the SHA-2 family")
 
 
-def _requires(package: Package) -> Iterator[tuple[str, int, str]]:
-    header = package.header
-    names = header.strings(Tag.REQUIRENAME)
-    columns = header.integers(Tag.REQUIREFLAGS), header.strings(Tag.REQUIREVERSION)
-    return ((n or "", f or 0, v or "") for n, f, v in zip_longest(names, *columns))
-
-
 def _rpmlib(subject: Subject) -> Outcome:
     wrong = []
     seen = 0
-    for name, flags, version in _requires(subject.package):
+    for needed in dependencies(subject.package, REQUIRES):
+        name = needed.name
         if not (name.startswith("rpmlib(") and name.endswith(")")):
             continue
         seen += 1
         feature = name[len("rpmlib(") : -1]
         if feature not in subject.target.rpmlib:
             wrong.append(f"{name} is unknown")
-        elif feature in FEATURES and not _satisfied(FEATURES[feature].provided, flags, version):
-            wrong.append(f"{name} of version {version} is unknown")
+        elif feature in FEATURES and not needed.covers(Evr.parse(FEATURES[feature].provided)):
+            wrong.append(f"{name} of version {needed.version} is unknown")
     return none_of(wrong, f"features of {subject.target.name}", f"{seen} features, all known")
-
-
-def _satisfied(provided: str, flags: int, wanted: str) -> bool:
-    order = Evr.parse(provided).compare(Evr.parse(wanted))
-    return bool(flags & (LESS if order < 0 else GREATER if order > 0 else EQUAL))
 
 
 def _dependencies(subject: Subject) -> Outcome:
     """Whole lists, and no rich dependency or mark in a version that an older rpm takes for plain text."""
     header, known = subject.package.header, subject.target.rpmlib
     wrong = []
-    for names, flags, versions in DEPENDENCIES:
+    for names, flags, versions in (REQUIRES, PROVIDES, CONFLICTS, OBSOLETES):
         columns = header.strings(names), header.integers(flags), header.strings(versions)
         if len({len(column) for column in columns}) != 1 or "" in columns[0]:
             wrong.append(f"{names.name}: {len(columns[0])} names with gaps")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from hamkit.prove.rpm.findings import CheckRequest, Finding, shown
+from hamkit.prove.rpm.published import Published
 from hamkit.prove.rpm.scan import Scan
 from hamkit.rpmfiles import BadPackage, Package
 from hamkit.stage import Verdict
@@ -49,7 +49,8 @@ class Target:
 class Subject:
     """One package before its judge. ``digests`` maps algorithm to the compressed payload's digest.
 
-    ``scan`` is None when the payload was not read; ``unread`` then says why.
+    ``scan`` is None when the payload was not read; ``unread`` then says why. ``published`` are the
+    repositories that it is held against.
     """
 
     request: CheckRequest
@@ -59,6 +60,7 @@ class Subject:
     digests: dict[str, str] | None = None
     scan: Scan | None = None
     unread: str = ""
+    published: tuple[Published, ...] = ()
 
     @property
     def payload(self) -> Scan:
@@ -67,17 +69,15 @@ class Subject:
             raise RuntimeError("a rule looks at the payload without saying so")
         return self.scan
 
-    def header_digest(self, algorithm: str) -> str:
-        return hashlib.new(algorithm, self.package.header.raw, usedforsecurity=False).hexdigest()
-
 
 @dataclass(frozen=True)
 class Outcome:
-    """``ok`` is None when the rule could not be run."""
+    """``ok`` is None when the rule could not be run; ``fix`` is a better one than the rule's."""
 
     ok: bool | None
     seen: str
     wanted: str
+    fix: str = ""
 
 
 Judge = Callable[[Subject], Outcome | None]
@@ -107,7 +107,8 @@ class Rule:
 
     def finding(self, outcome: Outcome) -> Finding:
         verdict = {True: Verdict.PASS, False: Verdict.FAIL, None: Verdict.NOT_RUN}[outcome.ok]
-        return Finding(self.id, self.title, verdict, shown(outcome.seen), shown(outcome.wanted), self.fix)
+        fix = shown(outcome.fix, 240) if outcome.fix else self.fix
+        return Finding(self.id, self.title, verdict, shown(outcome.seen), shown(outcome.wanted), fix)
 
 
 def apply_all(rules: Iterable[Rule], subject: Subject) -> list[Finding]:
