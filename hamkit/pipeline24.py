@@ -107,11 +107,13 @@ class TreePipeline(TreeCourse, ProvingCourse):
 
     @cached_property
     def scenario(self) -> Scenario:
-        """What is run: with the kernel as it was built."""
+        """What is run: with the kernel as it was built, and the processors that it gets."""
         asked, kernel = self.asked_scenario, self.kernel
         built = model_kernel(self.series.facts, kernel.layout, self.flavour.highmem, asked.kernel)
         reserve = int(self.flavour.options["CONFIG_MEM_HOTADD_RESERVE"])
-        return replace(asked, kernel=replace(built, reserve=reserve))
+        cpus = max(asked.machine.cpus, SMP_CPUS if self.flavour.smp else 1)
+        machine = replace(asked.machine, cpus=cpus)
+        return replace(asked, machine=machine, kernel=replace(built, reserve=reserve))
 
     @cached_property
     def kernel(self) -> Kernel:

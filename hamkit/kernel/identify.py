@@ -95,7 +95,8 @@ def _parse(makefile: Path) -> dict[str, str]:
         text = makefile.read_text(encoding=ENCODING)[:4096]
     except OSError:
         return {}
-    words = dict(reversed(NUMBER.findall(text)))  # the first of a name wins
+    found = NUMBER.findall(text.replace('"', ""))  # the shell takes quotes away
+    words = dict(reversed(found))  # the first of a name wins
     return words if {"VERSION", "PATCHLEVEL", "SUBLEVEL"} <= words.keys() else {}
 
 

@@ -9,8 +9,10 @@ Rules, with their source in the stock kernel:
   and the gap of one page directory entry (2 MiB with PAE, 4 MiB without) in front of it.
 * Zones (mm/page_alloc.c, arch/i386/mm/init.c): DMA to 16 MiB, Normal to the end of lowmem, HighMem to
   ``max_pfn``. A zone spans holes; present are the pages of RAM in it.
+  RHEL 3 sizes DMA by the memory there is: a share of ``max_pfn`` in blocks of 2^MAX_ORDER pages.
 * Watermarks: a zone's pages by its class's ratio, held between a least and a most value, times 1, 2, 3.
-  Kernels from 2.4.23 on have one set a class: a lower zone keeps more back from a higher class.
+  Kernels from 2.4.23 on have one set a class: a lower zone keeps more back from a higher class. Red Hat's
+  add what is kept free by the pages of the node (zone_extrafree_*), and hold only the first to the most.
 * ``num_physpages``, ``max_mapnr`` and ``highend_pfn`` are ``max_pfn``; ``totalram_pages`` is the RAM less
   what the ``Memory:`` line calls reserved, plus what was freed after it; ``totalhigh_pages`` is the RAM
   of HighMem, all of it free.
@@ -30,6 +32,7 @@ DMA_END = 16 * MIB
 LOW_RAM = Extent(0, 0x9F000)  # what a replaced map has below 1 MiB
 NAMES = ("DMA", "Normal", "HighMem")
 DMA, NORMAL, HIGHMEM = range(3)
+PER_CPU_SHARE = 128  # of a zone's pages, in free_area_init_core() of kernels with lists of processors
 BITS_36 = 36  # a Pentium III
 OPTION = re.compile(r"(?=\w{1,9}[KMGkmg]?$)(0x[0-9A-Fa-f]+|0[0-7]*|[1-9][0-9]*)([KMGkmg]?)")
 MOST_OPTION = 4096  # MiB, the most that a number of GiB is taken for
@@ -62,12 +65,45 @@ class Bitmap(StrEnum):
 
 
 @dataclass(frozen=True)
+class Marks:
+    """pages_min, pages_low, pages_high."""
+
+    least: int
+    low: int
+    high: int
+
+    def plus(self, pages: int) -> Marks:
+        return Marks(self.least + pages, self.low + pages, self.high + pages)
+
+
+@dataclass(frozen=True)
+class ExtraFree:
+    """What Red Hat's kernels keep free besides, a number for each class: zone_extrafree_ratio and
+    zone_extrafree_max (in pages); zone_balance_min and zone_balance_max, which differ by class there."""
+
+    ratios: tuple[int, int, int]
+    limits: tuple[int, int, int]
+    least: tuple[int, int, int]
+    most: tuple[int, int, int]
+
+    def marks(self, zone: int, wanted: int, node: int) -> Marks:
+        """For a zone that asks for ``wanted`` pages by its own size, of a node of ``node`` pages."""
+        ratio, most = self.ratios[zone], self.most[zone]
+        extra = min(node // ratio, self.limits[zone]) if ratio else 0
+        extra = extra if extra >= most else 0
+        wanted = max(wanted, self.least[zone])
+        return Marks(min(wanted, most), 2 * wanted, 3 * wanted).plus(extra)
+
+
+@dataclass(frozen=True)
 class Kernel:
     """A kernel build: its configuration, and what was probed of its tree. ``reserve`` in MiB.
 
     ``hotadd`` is the boot option of that name as it is typed, None when it is not given. ``ratios`` are
     zone_balance_ratio, ``lower_ratios`` lower_zone_reserve_ratio (empty: watermarks are plain fields).
-    ``wait_queue`` is sizeof(wait_queue_head_t) where zones have wait tables, else 0.
+    ``wait_queue`` is sizeof(wait_queue_head_t) where zones have wait tables, else 0. ``dma_share``: DMA is
+    ``max_pfn`` by it, at least ``dma_least`` pages; 0 where it is all below 16 MiB. ``per_cpu_pages``: the
+    most free pages of a zone that a processor keeps to itself (MAX_PER_CPU_PAGES), 0 without such lists.
     """
 
     highmem: Highmem = Highmem.G64
@@ -83,6 +119,10 @@ class Kernel:
     wait_queue: int = 0
     bitmap: Bitmap = Bitmap.INCLUSIVE
     address_bits: int = BITS_36
+    extra_free: ExtraFree | None = None
+    dma_share: int = 0
+    dma_least: int = 0
+    per_cpu_pages: int = 0
 
     @property
     def asked(self) -> int:
@@ -105,6 +145,17 @@ class Kernel:
     def block(self) -> int:
         """Bytes of the largest free block, to which added memory is aligned."""
         return PAGE << (self.max_order - 1)
+
+    def kept_by_processors(self, pages: int, cpus: int) -> int:
+        """The most free pages of a zone of ``pages`` that it does not count: on lists of processors."""
+        return cpus * min(pages // cpus // PER_CPU_SHARE or 1, self.per_cpu_pages)
+
+    def dma_end(self, pages: int) -> int:
+        """First physical address behind DMA, with memory that ends at page ``pages``."""
+        if not self.dma_share:
+            return DMA_END
+        share = pages // self.dma_share >> self.max_order << self.max_order
+        return max(min(share, DMA_END // PAGE), self.dma_least) * PAGE
 
     @property
     def gap(self) -> int:
@@ -142,18 +193,6 @@ class BootFacts:
     low_pages: int = 0
     resources: tuple[Extent, ...] = ()
     measured: bool = False
-
-
-@dataclass(frozen=True)
-class Marks:
-    """pages_min, pages_low, pages_high."""
-
-    least: int
-    low: int
-    high: int
-
-    def plus(self, pages: int) -> Marks:
-        return Marks(self.least + pages, self.low + pages, self.high + pages)
 
 
 @dataclass(frozen=True)
@@ -211,7 +250,7 @@ def boot(kernel: Kernel, facts: BootFacts, limit: int | None = None) -> Booted:
     pages = [w for e in ram if (w := e.whole_pages())]
     top = min(max((e.end for e in pages), default=0), _top(kernel, facts))
     low = min(top, low_limit(kernel, facts))
-    ends = (min(low, DMA_END), low, top)
+    ends = (min(low, kernel.dma_end(top // PAGE)), low, top)
     zones = _zones(kernel, pages, ends)
     low_ram = sum(z.present for z in zones[:HIGHMEM])
     high_ram = zones[HIGHMEM].present
@@ -270,7 +309,7 @@ def watermarks(kernel: Kernel, sizes: tuple[int, ...]) -> tuple[tuple[Marks, ...
     With classes, what a lower zone keeps back from class ``c`` grows with all zones above it up to
     ``c``: their pages by the lower zone's ratio, rounded down.
     """
-    own = [_own_marks(kernel, c, size) for c, size in enumerate(sizes)]
+    own = [_own_marks(kernel, c, size, sum(sizes)) for c, size in enumerate(sizes)]
     if not kernel.lower_ratios:
         return tuple((m,) if m else () for m in own)
     return tuple(
@@ -285,8 +324,10 @@ def watermarks(kernel: Kernel, sizes: tuple[int, ...]) -> tuple[tuple[Marks, ...
     )
 
 
-def _own_marks(kernel: Kernel, zone: int, size: int) -> Marks | None:
+def _own_marks(kernel: Kernel, zone: int, size: int, node: int) -> Marks | None:
     if not size:
         return None
+    if kernel.extra_free:
+        return kernel.extra_free.marks(zone, size // kernel.ratios[zone], node)
     pages = max(kernel.least, min(size // kernel.ratios[zone], kernel.most))
     return Marks(pages, 2 * pages, 3 * pages)

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from hamkit.errors import Failure
 from hamkit.kernel.facts import KernelFacts
+from hamkit.kernel.probing import Value
 from hamkit.model.extents import MIB, Extent
 from hamkit.model.firmware import Entry
-from hamkit.model.i386 import Bitmap, BootFacts, Highmem, Kernel, MemOption, Window
+from hamkit.model.i386 import Bitmap, BootFacts, ExtraFree, Highmem, Kernel, MemOption, Window
 from hamkit.prove.report import IomemLine
 
 RAM_NAME = "System RAM"
@@ -19,6 +20,8 @@ SIZED = re.compile(r"BIOS-e820: ([0-9a-f]{16}) @ ([0-9a-f]{16}) \(?([^)]+)\)?$")
 WINDOW = re.compile(r"mem_hotadd: window ([0-9a-f]{8})-([0-9a-f]{8}), memory up to (\d+)MB can be added")
 MEMORY = re.compile(r"Memory: \d+k/\d+k available \(.*?(\d+)k reserved")
 FREEING = re.compile(r"Freeing .+ memory: (\d+)k freed")
+EITHER = re.compile(r"(.*?)([\d ]+) with (CONFIG_\w+), else ([\d ]+)(.*)")  # of a probe's value
+CLASSES = 3
 ZONE = re.compile(r"zone\((\d)\): (\d+) pages")
 
 
@@ -46,8 +49,9 @@ def boot_facts(console: str, iomem: Sequence[IomemLine]) -> BootFacts:
 
 def model_kernel(facts: KernelFacts, layout: Mapping[str, int], highmem: str, asked: Kernel) -> Kernel:
     """The scenario's kernel (``asked``) with what is known of the tree and of the build of it."""
-    values = facts.values
+    values = {name: _with(value, highmem) for name, value in facts.values.items()}
     ratios = _numbers(values.get("zone_balance_ratio"), asked.ratios)
+    share, least = (*_numbers(values.get("dma_zone"), ())[1:3], 0, 0)[:2]
     return replace(
         asked,
         highmem=Highmem(highmem),
@@ -60,7 +64,30 @@ def model_kernel(facts: KernelFacts, layout: Mapping[str, int], highmem: str, as
         lower_ratios=_numbers(values.get("lower_zone_reserve_ratio"), ()),
         bitmap=_bitmap(values.get("bitmap"), asked.bitmap),
         wait_queue=layout.get("wait_queue", 0) if values.get("page_wait") == "zone" else 0,
+        extra_free=_extra_free(values),
+        dma_share=share,
+        dma_least=least,
+        per_cpu_pages=int(values.get("per_cpu_pages", 0)),
     )
+
+
+def _with(value: Value, highmem: str) -> Value:
+    """A value, of a kernel with this support of high memory where the tree has one for either case."""
+    match = EITHER.fullmatch(str(value))
+    if match is None:
+        return value
+    has = {"CONFIG_HIGHMEM64G": highmem == "64G", "CONFIG_X86_PAE": highmem == "64G"}
+    before, first, option, second, after = match.groups()
+    return before + (first if has.get(option, highmem != "none") else second) + after
+
+
+def _extra_free(values: Mapping[str, Value]) -> ExtraFree | None:
+    names = ("zone_extrafree_ratio", "zone_extrafree_max", "zone_balance_min", "zone_balance_max")
+    tables = [_numbers(values.get(name), ()) for name in names]
+    if any(len(table) != CLASSES for table in tables):
+        return None
+    ratios, limits, least, most = ((t[0], t[1], t[2]) for t in tables)
+    return ExtraFree(ratios, limits, least, most)
 
 
 def _bitmap(word: object, otherwise: Bitmap) -> Bitmap:

@@ -14,7 +14,7 @@ from hamkit import scenarios
 from hamkit.errors import Failure
 from hamkit.kernel.probing import Value
 from hamkit.model.extents import MIB
-from hamkit.model.i386 import Highmem, Kernel, MemOption
+from hamkit.model.i386 import ExtraFree, Highmem, Kernel, MemOption
 from hamkit.model.scenario import Line, Scenario
 from hamkit.prove.bootlog24 import boot_facts, model_kernel
 from hamkit.prove.compare24 import compare
@@ -171,3 +171,24 @@ def test_the_model_s_kernel_is_the_tree_s() -> None:
     )
     plain = model_kernel(replace(FACTS, facts={}), {}, "64G", Kernel())
     assert plain == Kernel()
+
+
+def test_tables_of_a_kernel_with_pae_and_of_one_without() -> None:
+    """RHEL 3's, as its probes tell them."""
+    told: dict[str, Value] = {
+        "max_order": 11,
+        "zone_balance_ratio": "4097 128 128 with CONFIG_HIGHMEM64G, else 128 128 128",
+        "zone_balance_min": "0 20 20 with CONFIG_HIGHMEM64G, else 20 20 20",
+        "zone_balance_max": "0 255 255 with CONFIG_HIGHMEM64G, else 255 255 255",
+        "zone_extrafree_ratio": "4097 512 0 with CONFIG_HIGHMEM64G, else 128 512 0",
+        "zone_extrafree_max": "0 1024 0 with CONFIG_HIGHMEM64G, else 1024 1024 0",
+        "dma_zone": "1/20 of memory, at least 2048 with CONFIG_HIGHMEM64G, else 4096 pages",
+    }
+    fact = FACTS.facts["pae_top_level"]
+    facts = replace(FACTS, facts={n: replace(fact, value=v) for n, v in told.items()})
+    pae, plain = (model_kernel(facts, {}, highmem, Kernel()) for highmem in ("64G", "4G"))
+    assert pae.extra_free == ExtraFree((4097, 512, 0), (0, 1024, 0), (0, 20, 20), (0, 255, 255))
+    assert plain.extra_free == ExtraFree((128, 512, 0), (1024, 1024, 0), (20, 20, 20), (255, 255, 255))
+    assert (pae.ratios, plain.ratios) == ((4097, 128, 128), (128, 128, 128))
+    assert (pae.dma_share, pae.dma_least) == (20, 2048)
+    assert (plain.dma_share, plain.dma_least) == (20, 4096)

@@ -340,3 +340,28 @@ def test_macros_over_several_lines() -> None:
     source = Source("x.h", "#define one(x) (x + \\\n\t1)\n# define one(x) 2\n#define one_more 3\n")
     assert [found.text for found in source.macros("one")] == ["(x) (x + 1)", "(x) 2"]
     assert source.macro("two") is None
+
+
+def test_a_table_for_either_configuration(tree: Path, edit: Edit) -> None:
+    table = "static int zone_balance_ratio[3] __initdata = { 128, 128, 128, };\n"
+    assert probe(tree)["zone_balance_ratio"] == "128 128 128"
+    other = table.replace("{ 128", "{ 4097")
+    edit("mm/page_alloc.c", table, f"#if defined(CONFIG_HIGHMEM64G)\n{other}#else\n{table}#endif\n")
+    assert probe(tree)["zone_balance_ratio"] == "4097 128 128 with CONFIG_HIGHMEM64G, else 128 128 128"
+
+
+def test_a_dma_zone_that_grows_with_memory(tree: Path) -> None:
+    assert probe(tree)["dma_zone"] == "16 MB"
+    with (tree / "arch/i386/mm/init.c").open("a") as source:
+        source.write(
+            "#ifdef CONFIG_HIGHMEM64G\n#define MIN_ZONE_DMA_PAGES 2048\n#else\n"
+            "#define MIN_ZONE_DMA_PAGES 4096\n#endif\n"
+            "void f(void)\n{\n\tratio_maxdma = (highend_pfn / 20) & ~((1 << MAX_ORDER)-1);\n}\n"
+        )
+    seen = probe(tree)["dma_zone"]
+    assert seen == "1/20 of memory, at least 2048 with CONFIG_HIGHMEM64G, else 4096 pages"
+
+
+def test_a_release_in_quotes_is_what_the_shell_makes_of_it(tree: Path, edit: Edit) -> None:
+    edit("Makefile", "-small", '"-small"')
+    assert identify(tree).release == "2.4.99-small"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hamkit.model.firmware import RESERVED, USABLE, Entry
 from hamkit.model.i386 import (
     Booted,
     BootFacts,
+    ExtraFree,
     Highmem,
     Kernel,
     Marks,
@@ -156,6 +158,42 @@ def test_watermarks_of_each_class_keep_lower_zones_back() -> None:
         Marks(32 + 880, 64 + 880, 96 + 880),  # (192512 + 32768) / 256
     )
     assert watermarks(new, (4096, 4096, 0))[0] == (Marks(32, 64, 96), Marks(48, 80, 112))
+
+
+RED_HAT = ExtraFree((128, 512, 0), (1024, 1024, 0), (20, 20, 20), (255, 255, 255))
+RHEL3_PAE = ExtraFree((4097, 512, 0), (0, 1024, 0), (0, 20, 20), (0, 255, 255))
+
+
+def test_extra_free_memory_follows_from_the_node() -> None:
+    """As free_area_init_core() of Red Hat 8.0 and RHEL 3 has it, seen at boot with 128 MiB."""
+    ratios = (128, 128, 128)
+    dma, normal, _ = watermarks(Kernel(ratios=ratios, extra_free=RED_HAT), (4096, 28672, 0))
+    assert dma == (Marks(288, 320, 352),)  # 32768 / 128 more
+    assert normal == (Marks(224, 448, 672),)  # 32768 / 512 is less than the most value: nothing more
+    pae = Kernel(ratios=(4097, 128, 128), extra_free=RHEL3_PAE)
+    assert watermarks(pae, (2048, 30720, 0))[:2] == ((Marks(0, 0, 0),), (Marks(240, 480, 720),))
+    assert watermarks(pae, (0, 0, 65536))[2] == (Marks(255, 1024, 1536),)  # only the first is held
+    assert watermarks(pae, (4096, 225280, 819200))[1] == (Marks(1024 + 255, 1024 + 3520, 1024 + 5280),)
+
+
+def test_a_share_of_memory_as_dma_zone() -> None:
+    rhel3 = Kernel(max_order=11, dma_share=20, dma_least=2048)
+    for mib, pages in ((128, 2048), (256, 2048), (320, 4096), (512, 4096), (8192, 4096)):
+        assert rhel3.dma_end(mib * 256) == pages * 4096, mib
+    assert replace(rhel3, dma_least=4096).dma_end(128 * 256) == 16 * MIB
+    assert Kernel().dma_end(128 * 256) == 16 * MIB
+
+
+def test_processors_keep_free_pages_to_themselves() -> None:
+    red_hat = Kernel(per_cpu_pages=512)
+    assert [red_hat.kept_by_processors(pages, 1) for pages in (100, 28672, 65536, 1 << 20)] == [
+        1,
+        224,
+        512,
+        512,
+    ]
+    assert [red_hat.kept_by_processors(pages, 2) for pages in (28672, 1 << 20)] == [224, 1024]
+    assert Kernel().kept_by_processors(65536, 1) == 0
 
 
 def test_an_assumed_window_is_what_the_kernel_would_print() -> None:

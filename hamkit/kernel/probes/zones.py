@@ -112,6 +112,12 @@ def per_cpu_lists(tree: Tree) -> Seen:
     return Seen.at(found.has(r"\bcpu_pages\s*\[|\bper_cpu_t\b"), found)
 
 
+def per_cpu_pages(tree: Tree) -> Seen:
+    """The most free pages of a zone that one processor keeps; 0 without such lists."""
+    found = [m for m in tree.source(MMZONE).macros("MAX_PER_CPU_PAGES") if m.text.isdigit()]
+    return Seen.at(number(found[0].text), found[0]) if found else Seen(0, MMZONE)
+
+
 def max_order(tree: Tree) -> Seen:
     """MAX_ORDER where no option forces another."""
     found = [m for m in tree.source(MMZONE).macros("MAX_ORDER") if re.match(r"\(?\d", m.text)]
@@ -180,6 +186,7 @@ PROBES = (
     Probe("lru_lists", "LRU lists belong to", lru_lists),
     Probe("lru_init", "LRU lists initialised in", lru_init),
     Probe("per_cpu_lists", "per-CPU page lists", per_cpu_lists),
+    Probe("per_cpu_pages", "MAX_PER_CPU_PAGES", per_cpu_pages),
     Probe("max_order", "MAX_ORDER", max_order),
     Probe("max_nr_nodes", "MAX_NR_NODES", max_nr_nodes),
     Probe("core_static", f"{CORE} static", core_static),
