@@ -10,8 +10,8 @@ from hamkit.build.engine import Engine
 from hamkit.files import cache_root, project_root
 
 MADE = (
-    *("digests", "images", "kernels24", "last", "locks", "logs", "matrix", "modules24", "programs24"),
-    *("rpms", "runs", "series24", "spatch", "srpm", "templates", "trees", "work"),
+    *("digests", "images", "kernels24", "last", "locks", "logs", "matrix", "modules24", "overhead"),
+    *("programs24", "rpms", "runs", "series24", "spatch", "srpm", "templates", "trees", "work"),
 )
 
 

@@ -16,6 +16,7 @@ from hamkit.errors import UserError
 from hamkit.files import project_root
 from hamkit.scenarios import parse_size
 
+LIMITS = project_root() / "specs" / "limits" / "overhead.toml"
 LARGEST_BLOCK = 4 << 20  # bytes; regions are whole ones in every tree
 
 Ratio = Annotated[float, Field(gt=0.5, lt=10)]
@@ -85,7 +86,7 @@ class OverheadLimits:
 
 def load_limits(path: Path | None = None) -> OverheadLimits:
     """Read the file. Raises UserError naming every mistake."""
-    path = path or project_root() / "specs" / "limits" / "overhead.toml"
+    path = path or LIMITS
     try:
         file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as bad:

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from pydantic_core import to_jsonable_python
 
+from hamkit import measured
 from hamkit.build.kernel24.build import Flavour, Highmem, Kernel, KernelRequest, build_kernel
 from hamkit.build.kernel24.flavours import counting_flavour, hotadd_flavour, stock_flavour
 from hamkit.build.kernel24.modules import ModulesRequest, build_modules
@@ -16,6 +17,7 @@ from hamkit.build.kernel24.programs import build_programs
 from hamkit.course24 import SERIES_RESERVE_MB, TreeCourse
 from hamkit.errors import UserError
 from hamkit.files import write_whole
+from hamkit.kernel.facts import KernelFacts
 from hamkit.limits import OverheadLimits, load_limits
 from hamkit.progress import Progress
 from hamkit.prove.bench24 import PROGRAMS, Added, CountRequest, Counts, count
@@ -80,9 +82,7 @@ class OverheadPipeline(TreeCourse):
                 f"instructions of the flavour {self.request.flavour!r} cannot be counted",
                 "leave --flavour out: only one processor gives the same counts each time",
             )
-        return counting_flavour(
-            hotadd_flavour(self.series.facts, "up", self.request.highmem, SERIES_RESERVE_MB)
-        )
+        return counted_flavour(self.series.facts, self.request.highmem)
 
     @cached_property
     def programs(self) -> dict[str, bytes]:
@@ -126,7 +126,9 @@ class OverheadPipeline(TreeCourse):
         modes = {mode: stock[0] if mode == own else self._mode(mode) for mode in MODES}
         rows = judge(limits, runs)
         made = Overhead(self.patched.release, rows, compare_modes(limits, modes), verdict(rows))
-        write_whole(self.logs / RESULT, json.dumps(to_jsonable_python(made), indent=2) + "\n")
+        found = to_jsonable_python(made)
+        write_whole(self.logs / RESULT, json.dumps(found, indent=2) + "\n")
+        measured.keep(self.patched.folder.name, found)
         return self.ended(made, _stage(made, watch.seconds))
 
     def _mode(self, mode: Highmem) -> Counts:
@@ -161,6 +163,11 @@ class OverheadPipeline(TreeCourse):
         )
         with self.stage("count"):
             return count(asked, self.progress)
+
+
+def counted_flavour(facts: KernelFacts, highmem: str) -> Flavour:
+    """The patched kernel that is counted. Raises UserError for unknown ``highmem``."""
+    return counting_flavour(hotadd_flavour(facts, "up", highmem, SERIES_RESERVE_MB))
 
 
 def _stage(made: Overhead, seconds: float) -> StageResult:

@@ -14,6 +14,7 @@ from hamkit.progress import Quiet
 from hamkit.reproduce import reproduce_distribution
 from hamkit.stage import Verdict
 
+NOTHING_TO_COMPARE = "this kernel is not patched: there is no other one to hold it against"
 DRIVES_ITS_OWN = (
     "HAM drives this kernel's own memory hot-plug: nothing to patch, the kernel comes as a package"
 )
@@ -37,6 +38,10 @@ def _unpatched(task: Task, texts: Texts) -> Answer:
     columns = ("facts", "patch", "applies", "configures", "builds")
     cells = (Cell(column=c, verdict=Verdict.UNSUPPORTED, detail=DRIVES_ITS_OWN) for c in columns)
     return Answer(tuple(cells))
+
+
+def _uncounted(task: Task, texts: Texts) -> Answer:
+    return Answer((Cell(column="overhead", verdict=Verdict.UNSUPPORTED, detail=NOTHING_TO_COMPARE),))
 
 
 def _srpm(task: Task, texts: Texts) -> Answer:
@@ -67,6 +72,7 @@ def _reproducible(task: Task, texts: Texts) -> Answer:
 QUESTIONS = {
     "image": ("identify", _image),
     "unpatched": ("facts", _unpatched),
+    "uncounted": ("overhead", _uncounted),
     "srpm": ("srpm", _srpm),
     "rpm": ("rpm", _rpm),
     "modules": ("modules", _modules),

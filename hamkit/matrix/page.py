@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from hamkit.matrix.compare import Change, Difference, differences
+from hamkit.matrix.costs import unmeasured
 from hamkit.matrix.record import Matrix, Ratio
 from hamkit.publish.page import asset, page_environment, policy
 from hamkit.publish.plot import Plot, plot
@@ -34,6 +35,7 @@ def render_matrix_page(matrix: Matrix, before: Matrix | None) -> str:
         failing=[row for row in matrix.rows if row.verdict is Verdict.FAIL],
         plots=_plots(matrix),
         overhead=_overhead(matrix),
+        unmeasured=[row.name for row in matrix.rows if unmeasured(row)],
         data=Markup(_data(matrix)),  # noqa: S704 - JSON with every < escaped
         style=Markup(style),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file

@@ -99,10 +99,11 @@ class ColumnRecord(_Record):
 
 
 class Counts(_Record):
-    """How many cells came from the cache, and how many were computed in this run."""
+    """How many cells came from the cache, and how many were computed in this run; of which columns."""
 
     cached: int = Field(ge=0)
     computed: int = Field(ge=0)
+    columns: dict[str, int] = Field(default_factory=dict, description="computed cells by column")
 
 
 class Matrix(_Record):
@@ -118,6 +119,7 @@ class Matrix(_Record):
     columns: tuple[ColumnRecord, ...]
     rows: tuple[Row, ...]
     counts: Counts = Counts(cached=0, computed=0)
+    peak_memory_mib: float = Field(0.0, ge=0, description="what the driver itself had in memory at most")
     tools: dict[str, str] = Field(default_factory=dict)
     texts: dict[Digest, str] = Field(default_factory=dict, description="digest to text")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from hamkit.files import sha256_file, sha256_tree
 from hamkit.kernel.source import inventories, open_source
 from hamkit.matrix.cache import AnswerCache, makers_digests
 from hamkit.matrix.columns import Column
+from hamkit.matrix.costs import with_costs
 from hamkit.matrix.execute import PYTHON, make
 from hamkit.matrix.graph import Answer, Task, wanted_nodes
 from hamkit.matrix.nodes import LINES
@@ -144,11 +146,28 @@ def _record(
         argv=request.argv,
         complete=complete,
         columns=tuple(column.record() for column in request.columns),
-        rows=tuple(_row(plan, answers, request.columns) for plan in state.plans),
-        counts=Counts(cached=state.cached, computed=state.computed),
+        rows=tuple(with_costs(_row(plan, answers, request.columns)) for plan in state.plans),
+        counts=_counts(state, request.columns),
+        peak_memory_mib=_peak_memory(),
         tools=dict(tools),
         texts=texts,
     )
+
+
+def _counts(state: Progressing, columns: tuple[Column, ...]) -> Counts:
+    found = state.computed
+    by_column = {column.name: found[column.name] for column in columns if found[column.name]}
+    return Counts(cached=state.cached, computed=found.total(), columns=by_column)
+
+
+def _peak_memory() -> float:
+    """MiB that this process had in memory at most; 0 where the system does not tell."""
+    try:
+        text = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0.0
+    found = re.search(r"^VmHWM:\s*(\d+) kB", text, re.MULTILINE)
+    return round(int(found[1]) / 1024, 1) if found else 0.0
 
 
 def _row(plan: RowPlan, answers: Mapping[tuple[str, str], Answer], columns: tuple[Column, ...]) -> Row:

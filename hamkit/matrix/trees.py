@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from hamkit import scenarios, specs
 from hamkit.build.kernel24.apply import try_series
-from hamkit.build.kernel24.build import ConfigurationRefused
+from hamkit.build.kernel24.build import ConfigurationRefused, kernel_folder
 from hamkit.course24 import SERIES_RESERVE_MB
 from hamkit.errors import HamkitError
 from hamkit.files import cache_root, scratch_folder
@@ -16,9 +17,11 @@ from hamkit.kernel.identify import Identity, identify
 from hamkit.kernel.source import open_source
 from hamkit.matrix.answers import Texts, digest_of, failed, guarded, of_stage, reproduced_cell
 from hamkit.matrix.booting import boot_cells
+from hamkit.matrix.costs import COUNTED, ratios
 from hamkit.matrix.graph import Answer, Task
 from hamkit.matrix.record import Cell
 from hamkit.model.scenario import Line
+from hamkit.overhead import OverheadPipeline, OverheadRequest, counted_flavour
 from hamkit.pipeline import PatchPipeline, Request
 from hamkit.pipeline24 import TreePipeline, TreeRequest
 from hamkit.progress import Quiet
@@ -95,8 +98,26 @@ def _kernel(task: Task, texts: Texts) -> Answer:
     flavour = pipeline.kernel_request.flavour
     words = f"HIGHMEM{flavour.highmem}, {'smp' if flavour.smp else 'up'}, as asked"
     configured = Cell(column="configures", verdict=Verdict.PASS, detail=words)
-    cells = (configured, of_stage("builds", made.stage, texts))
+    cells = (configured, of_stage("builds", made.stage, texts, facts={COUNTED: _counted(pipeline)}))
     return Answer(cells, digest_of({a.path.name: a.sha256 for a in made.stage.outputs}), texts.by_digest)
+
+
+def _counted(pipeline: TreePipeline) -> str:
+    """The name in the cache of the kernel that an overhead measurement counts."""
+    asked = pipeline.kernel_request
+    flavour = counted_flavour(pipeline.series.facts, pipeline.request.highmem)
+    return kernel_folder(replace(asked, flavour=flavour)).name
+
+
+def _overhead(task: Task, texts: Texts) -> Answer:
+    """Stock and patched kernels counted, each twice."""
+    highmem, toolchain = (task.options.get(name, "") for name in ("highmem", "toolchain"))
+    request = OverheadRequest(task.row.given, highmem=highmem, toolchain=toolchain)
+    pipeline = OverheadPipeline(request, Quiet())
+    with pipeline.locked():
+        pipeline.result  # noqa: B018 - asking measures
+    found = ratios(pipeline.patched.folder.name)
+    return Answer((of_stage("overhead", pipeline.results[-1], texts, overhead=found),))
 
 
 def _modules(task: Task, texts: Texts) -> Answer:
@@ -171,4 +192,5 @@ QUESTIONS = {
     "srpm": ("srpm", _srpm),
     "rpm": ("rpm", _rpm),
     "reproducible": ("reproducible", _reproducible),
+    "overhead": ("overhead", _overhead),
 }

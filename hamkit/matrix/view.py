@@ -125,7 +125,9 @@ def _sum(matrix: Matrix) -> str:
     totals = matrix.totals()
     words = ", ".join(f"{totals[verdict]} {verdict.value}" for verdict in Verdict if totals[verdict])
     counts = matrix.counts
-    return f"{words}; {counts.computed} computed, {counts.cached} from the cache, {matrix.seconds:.1f} s"
+    new = ", ".join(f"{name} {count}" for name, count in counts.columns.items())
+    computed = f"{counts.computed} computed{f' ({new})' if new else ''}"
+    return f"{words}; {computed}, {counts.cached} from the cache, {matrix.seconds:.1f} s"
 
 
 def explained(matrix: Matrix, row_name: str, column: str) -> list[str]:

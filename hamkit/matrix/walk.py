@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field
@@ -52,9 +53,9 @@ class Progressing:
         return sum(len(plan.nodes) for plan in self.plans)
 
     @property
-    def computed(self) -> int:
-        """Cells that this run found itself."""
-        return sum(1 for a in self.answers.values() for c in a.cells if c.key and not c.cached)
+    def computed(self) -> Counter[str]:
+        """Cells that this run found itself, by column."""
+        return Counter(c.column for a in self.answers.values() for c in a.cells if c.key and not c.cached)
 
     @property
     def cached(self) -> int:

@@ -28,6 +28,7 @@ FLAGS = {
     "flavour": "up or smp",
     "toolchain": "compiler for 2.4: a name in the cache's toolchains/, or a path",
     "fail_fast": "stop at the first failure",
+    "overhead": "measure what hot-add costs each 2.4 kernel too: minutes a kernel",
     "keep_going": "ask everything, whatever fails (the default)",
     "scheduler": "address of a dask scheduler whose workers do the work",
     "ci": "print a job for each row instead: github or gitlab",
@@ -52,6 +53,7 @@ def matrix(
     scenario: str = "",
     fail_fast: bool = False,
     keep_going: bool = False,
+    overhead: bool = False,
     scheduler: str = "",
     ci: str = "",
     explain: str = "",
@@ -75,7 +77,7 @@ def matrix(
         wanted = {"highmem": highmem, "flavour": flavour, "toolchain": toolchain, "scenario": scenario}
         request = MatrixRequest(
             rows=chosen,
-            columns=columns.until(until),
+            columns=(*columns.until(until), *([columns.OVERHEAD] if overhead else [])),
             options={name: value for name, value in wanted.items() if value},
             jobs=jobs or execute.processors(),
             scheduler=scheduler,
