@@ -108,6 +108,14 @@ CONSTRUCTS = (
 )  # fmt: skip
 """``since`` is where a construct is known to work; between the versions run it is read off rpm's history."""
 
+NESTED_IF = Construct(
+    "an %if with a macro in its condition inside another conditional",
+    _line(r'%if\s(?:[^"%\n]|"[^"\n]*")*%'),
+    since=(4, 2, 1),
+)
+"""Earlier rpms take the inner condition in a false branch as well, unexpanded: "parse error in expression", and
+go on with half a spec. Seen with 4.0.2 and 4.0.3; mended in 4.2.1 (rpm's CHANGES, "nested %if handling")."""
+
 
 def version_tuple(text: str) -> Version:
     """``4.0.2`` as (4, 0, 2)."""
@@ -131,4 +139,4 @@ def digests(version: Version) -> tuple[FileDigest, ...]:
 
 def constructs(version: Version) -> tuple[str, ...]:
     """Those constructs of the table that an rpm parses."""
-    return tuple(each.name for each in CONSTRUCTS if each.known(version))
+    return tuple(each.name for each in (*CONSTRUCTS, NESTED_IF) if each.known(version))

@@ -254,6 +254,12 @@ def test_build_time_by_epoch(tmp_path: Path) -> None:
         ("# Recommends: kernel", RPM_4423, True),
         ("%autosetup -p1", RPM_402, False),
         ("%changelog\n%autosetup", RPM_402, True),
+        ("%ifarch i686\n%if %{smp}\n%endif\n%endif", RPM_402, False),
+        ("%ifarch i686\n%if 0%{?smp}\n%endif\n%endif", variant("4.2"), False),
+        ("%ifarch i686\n%if %{smp}\n%endif\n%endif", variant("4.2.3"), True),
+        ('%ifarch i686\n%if "%{smp}" == "1"\n%endif\n%endif', RPM_402, True),
+        ("%ifarch i686\n%ifos linux\n%endif\n%endif", RPM_402, True),
+        ("%ifarch i686\n%endif\n%if %{smp}\n%endif", RPM_402, True),
     ],
 )
 def test_spec_inside(tmp_path: Path, line: str, spec: Spec, clean: bool) -> None:
