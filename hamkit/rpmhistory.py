@@ -113,8 +113,8 @@ NESTED_IF = Construct(
     _line(r'%if\s(?:[^"%\n]|"[^"\n]*")*%'),
     since=(4, 2, 1),
 )
-"""Earlier rpms take the inner condition in a false branch as well, unexpanded: "parse error in expression", and
-go on with half a spec. Seen with 4.0.2 and 4.0.3; mended in 4.2.1 (rpm's CHANGES, "nested %if handling")."""
+"""Earlier rpms take the inner condition in a false branch as well, unexpanded: "parse error in expression",
+and go on with half a spec. Seen with 4.0.2 and 4.0.3; mended in 4.2.1 (CHANGES: "nested %if handling")."""
 
 
 def version_tuple(text: str) -> Version:
