@@ -14,7 +14,7 @@ from typing import Any
 from hamkit.errors import UserError
 from hamkit.kernel.csource import Tree
 from hamkit.kernel.identify import Identity, identify
-from hamkit.kernel.probes import CAVEATS, PROBES, REASONS
+from hamkit.kernel.probes import CAVEATS, PROBES, REASONS, UNBUILDABLE
 from hamkit.kernel.probing import Unknown, Value
 
 COLUMNS = ("fact", "value", "file", "line")
@@ -38,12 +38,14 @@ class Fact:
 @dataclass(frozen=True)
 class KernelFacts:
     """All facts of one tree. ``unsupported``: why hot-add cannot be patched in (empty when it can);
-    ``caveats``: what a user has to know all the same."""
+    ``caveats``: what a user has to know all the same; ``unbuildable``: why the tree, patched or not, does
+    not compile for i386, as far as that can be seen."""
 
     identity: Identity
     facts: Mapping[str, Fact]
     unsupported: tuple[str, ...]
     caveats: tuple[str, ...]
+    unbuildable: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Value:
         """A fact's value. Raises UserError when its probe failed (see ``unsupported``)."""
@@ -78,6 +80,7 @@ class KernelFacts:
             },
             "unsupported": list(self.unsupported),
             "caveats": list(self.caveats),
+            "unbuildable": list(self.unbuildable),
         }
 
 
@@ -97,7 +100,8 @@ def probe(root: Path) -> KernelFacts:
     values = {name: fact.value for name, fact in facts.items()}
     unsupported += [reason for check in REASONS if (reason := check(values))]
     caveats = tuple(caveat for check in CAVEATS if (caveat := check(values)))
-    return KernelFacts(identity, facts, tuple(unsupported), caveats)
+    unbuildable = tuple(reason for check in UNBUILDABLE if (reason := check(values)))
+    return KernelFacts(identity, facts, tuple(unsupported), caveats, unbuildable)
 
 
 def shown(value: Value) -> str:

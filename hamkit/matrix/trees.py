@@ -57,7 +57,9 @@ def _facts(task: Task, texts: Texts) -> Answer:
     watch = Stopwatch()
     found = probe(open_source(task.row.given).root)
     reasons = unsupported(found)
-    words = "; ".join(reasons) or f"{len(found.facts)} facts" + "".join(f"; {c}" for c in found.caveats)
+    words = "; ".join(reasons) or f"{len(found.facts)} facts" + "".join(
+        f"; {words}" for words in (*found.caveats, *found.unbuildable)
+    )
     cell = Cell(
         column="facts",
         verdict=Verdict.UNSUPPORTED if reasons else Verdict.PASS,
@@ -87,6 +89,11 @@ def _patch(task: Task, texts: Texts) -> Answer:
 def _kernel(task: Task, texts: Texts) -> Answer:
     """Two columns: what stops a build is the configuration, or the compiler."""
     pipeline, watch = _pipeline(task), Stopwatch()
+    unbuildable = "; ".join(probe(pipeline.source.root).unbuildable)
+    if unbuildable:
+        reason = texts.hide(f"the tree does not compile for i386, patched or not: {unbuildable}")
+        columns = ("configures", "builds")
+        return Answer(tuple(Cell(column=c, verdict=Verdict.UNSUPPORTED, detail=reason) for c in columns))
     log = (cache_root() / "logs" / f"kernel24-{pipeline.source.root.name}.log",)
     try:
         made = pipeline.kernel

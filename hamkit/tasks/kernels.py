@@ -23,8 +23,11 @@ def facts(_: Context, tree: str = "", json: bool = False) -> None:
         found = replace(found, unsupported=unsupported(found))
         title = f"Linux {found.identity.release}"
         show.either(json, found.as_json(), title, kernel_facts.COLUMNS, found.rows())
-        for line in (*(f"unsupported: {reason}" for reason in found.unsupported), *found.caveats):
-            print(line, file=sys.stderr)
+        lines = [f"unsupported: {reason}" for reason in found.unsupported]
+        lines += [f"does not compile, patched or not: {reason}" for reason in found.unbuildable]
+        print(
+            "\n".join([*lines, *found.caveats]), file=sys.stderr, end="\n" if lines or found.caveats else ""
+        )
         if found.unsupported:
             raise leave(1)
 

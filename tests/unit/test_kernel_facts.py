@@ -365,3 +365,16 @@ def test_a_dma_zone_that_grows_with_memory(tree: Path) -> None:
 def test_a_release_in_quotes_is_what_the_shell_makes_of_it(tree: Path, edit: Edit) -> None:
     edit("Makefile", "-small", '"-small"')
     assert identify(tree).release == "2.4.99-small"
+
+
+def test_a_type_that_i386_lacks(tree: Path) -> None:
+    assert probe(tree).unbuildable == ()
+    with (tree / "include/linux/mm.h").open("a") as header:
+        header.write("extern int remap(unsigned long from, phys_addr_t to);\n")
+    assert probe(tree).unbuildable == (
+        "include/linux/mm.h uses phys_addr_t, which no header of i386 defines",
+    )
+    assert probe(tree).unsupported == ()
+    with (tree / "include/asm-i386/page.h").open("a") as header:
+        header.write("typedef unsigned long phys_addr_t;\n")
+    assert probe(tree).unbuildable == ()

@@ -193,6 +193,13 @@ class Building:
             raise UserError(
                 f"2.4's makefiles cannot build below {self._tree.parent}", "set HAM_CACHE to a plain path"
             )
+        unbuildable = probe(self._request.source.root).unbuildable
+        if unbuildable:
+            raise UserError(
+                f"{self._request.source.root.name} does not compile for i386, patched or not: "
+                + "; ".join(unbuildable),
+                "mend the tree, or give another one",
+            )
         self._step.note("copy")
         write_whole(self._log, "")
         copy_tree(self._request.source.root, self._tree)

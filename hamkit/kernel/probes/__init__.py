@@ -46,5 +46,12 @@ def _map_walks(facts: Mapping[str, Value]) -> str:
     return f"keep {option} off: it walks all of mem_map, where added memory leaves holes" if option else ""
 
 
+def _phys_addr(facts: Mapping[str, Value]) -> str:
+    if facts.get("phys_addr") == "missing":
+        return "include/linux/mm.h uses phys_addr_t, which no header of i386 defines"
+    return ""
+
+
 REASONS: tuple[Check, ...] = (_mixed_zone,)
 CAVEATS: tuple[Check, ...] = (_pae_top_level_accessed, _highpte, _split_4g, _map_walks)
+UNBUILDABLE: tuple[Check, ...] = (_phys_addr,)  # for i386, patched or not

@@ -17,7 +17,21 @@ RESOURCE = "kernel/resource.c"
 BOOT = "arch/i386/boot/setup.S"
 CONFIG = "arch/i386/config.in"
 PGTABLE = "include/asm-i386/pgtable.h"
+MM = "include/linux/mm.h"
+PHYS_ADDR = ("include/linux/types.h", *(f"include/asm-i386/{name}.h" for name in ("types", "mmu", "page")))
 LEVELS = ("include/asm-i386/pgtable-2level.h", "include/asm-i386/pgtable-3level.h")
+
+
+def phys_addr(tree: Tree) -> Seen:
+    """Whether i386 has the phys_addr_t that a vendor's common header uses."""
+    used = tree.source(MM).search(r"\bphys_addr_t\b")
+    if used is None:
+        return Seen("unused", MM)
+    for name in PHYS_ADDR:
+        found = tree.source(name).search(r"\btypedef\b[^;]*\bphys_addr_t\b|<asm-generic/mmu\.h>")
+        if found:
+            return Seen.at("defined", found)
+    return Seen.at("missing", used)
 
 
 def page_to_phys(tree: Tree) -> Seen:
@@ -238,4 +252,5 @@ PROBES = (
     Probe("module_license", "MODULE_LICENSE", module_license),
     Probe("likely", "likely()", likely),
     Probe("min_t", "min_t", min_t),
+    Probe("phys_addr", "phys_addr_t for i386", phys_addr),
 )
