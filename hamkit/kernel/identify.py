@@ -70,6 +70,7 @@ def identify(root: Path) -> Identity:
             "HAM knows the i386 architecture of 2.4 only; give a complete tree",
         )
     extra = numbers.get("EXTRAVERSION", "")
+    extra = "" if "$(" in extra else extra  # what a command says when the kernel is built
     traits = tuple(words for words, name, pattern in TRAITS if _holds(root / name, pattern))
     return Identity(version, version + extra, extra, _vendor(root, traits), traits)
 

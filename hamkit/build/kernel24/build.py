@@ -50,7 +50,8 @@ BZIMAGE = "arch/i386/boot/bzImage"
 MEMORY_FOLDERS = ("mm", "arch/i386/mm")  # whose objects a patched kernel is held against the stock one by
 ANSWERS = b"\n" * 10_000  # to every question that oldconfig asks, its default
 FAULT = re.compile(
-    r"(?m)^(?!.*\bwarning: ).*(?:\b[Ee]rror\b[: ]|undefined reference|Invalid option|No rule to make).*$"
+    r"(?m)^(?!.*\bwarning: ).*"
+    r"(?:\b[Ee]rror\b[: ]|' undeclared|undefined reference|Invalid option|No rule to make).*$"
 )
 QUOTED = 6
 CONFIGURE_SECONDS = 120.0  # a value that its script does not take makes it ask for ever

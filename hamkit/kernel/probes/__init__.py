@@ -52,6 +52,11 @@ def _phys_addr(facts: Mapping[str, Value]) -> str:
     return ""
 
 
+def _board_register(facts: Mapping[str, Value]) -> str:
+    name = facts.get("board_register", "none")
+    return "" if name == "none" else f"init/main.c writes to {name}, a register of another machine"
+
+
 REASONS: tuple[Check, ...] = (_mixed_zone,)
 CAVEATS: tuple[Check, ...] = (_pae_top_level_accessed, _highpte, _split_4g, _map_walks)
-UNBUILDABLE: tuple[Check, ...] = (_phys_addr,)  # for i386, patched or not
+UNBUILDABLE: tuple[Check, ...] = (_phys_addr, _board_register)  # for i386, patched or not

@@ -17,6 +17,7 @@ RESOURCE = "kernel/resource.c"
 BOOT = "arch/i386/boot/setup.S"
 CONFIG = "arch/i386/config.in"
 PGTABLE = "include/asm-i386/pgtable.h"
+START = "init/main.c"
 MM = "include/linux/mm.h"
 PHYS_ADDR = ("include/linux/types.h", *(f"include/asm-i386/{name}.h" for name in ("types", "mmu", "page")))
 LEVELS = ("include/asm-i386/pgtable-2level.h", "include/asm-i386/pgtable-3level.h")
@@ -32,6 +33,19 @@ def phys_addr(tree: Tree) -> Seen:
         if found:
             return Seen.at("defined", found)
     return Seen.at("missing", used)
+
+
+def board_register(tree: Tree) -> Seen:
+    """A device register of another machine that common code writes to, whatever the configuration."""
+    source, depth = tree.source(START), 0
+    for line, text in enumerate(source.code.splitlines(), 1):
+        directive = re.match(r"[ \t]*#[ \t]*(if|endif)", text)
+        if directive:
+            depth += 1 if directive[1] == "if" else -1
+        written = re.search(r"\*\s*([A-Z][A-Z0-9]*_[A-Z0-9_]+)\s*[|&^]?=(?!=)", text)
+        if written and depth == 0 and not source.macro(written[1]):
+            return Seen(written[1], START, line)
+    return Seen("none", START)
 
 
 def page_to_phys(tree: Tree) -> Seen:
@@ -253,4 +267,5 @@ PROBES = (
     Probe("likely", "likely()", likely),
     Probe("min_t", "min_t", min_t),
     Probe("phys_addr", "phys_addr_t for i386", phys_addr),
+    Probe("board_register", "device register that init/main.c writes", board_register),
 )
