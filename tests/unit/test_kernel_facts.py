@@ -370,32 +370,3 @@ def test_a_release_in_quotes_is_what_the_shell_makes_of_it(tree: Path, edit: Edi
 def test_a_release_that_a_command_tells_is_not_guessed(tree: Path, edit: Edit) -> None:
     edit("Makefile", "-small", "$(shell if [ -f .lsp ]; then \\\n cat .lsp; fi)")
     assert (identify(tree).release, identify(tree).extra) == ("2.4.99", "")
-
-
-def test_a_type_that_i386_lacks(tree: Path) -> None:
-    assert probe(tree).unbuildable == ()
-    with (tree / "include/linux/mm.h").open("a") as header:
-        header.write("extern int remap(unsigned long from, phys_addr_t to);\n")
-    assert probe(tree).unbuildable == (
-        "include/linux/mm.h uses phys_addr_t, which no header of i386 defines",
-    )
-    assert probe(tree).unsupported == ()
-    with (tree / "include/asm-i386/page.h").open("a") as header:
-        header.write("typedef unsigned long phys_addr_t;\n")
-    assert probe(tree).unbuildable == ()
-
-
-@pytest.mark.parametrize(
-    ("code", "name"),
-    [
-        ("\t*IXP425_GPIO_GPOER |= 0x10;\n", "IXP425_GPIO_GPOER"),
-        ("#ifdef CONFIG_ARM\n\t*IXP425_GPIO_GPOER |= 0x10;\n#endif\n", "none"),
-        ("#define LED_PORT pointer\n\t*LED_PORT = 1;\n", "none"),
-        ("\tif (*IXP425_GPIO_GPOER == 1) ;\n", "none"),
-    ],
-)
-def test_a_register_of_another_machine(tree: Path, code: str, name: str) -> None:
-    (tree / "init").mkdir(exist_ok=True)
-    (tree / "init/main.c").write_text(f"static int init(void * unused)\n{{\n{code}}}\n")
-    assert probe(tree)["board_register"] == name
-    assert bool(probe(tree).unbuildable) is (name != "none")

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from hamkit.kernel.probes import balance, i386, pages, reclaim, toolchain, zones
+from hamkit.kernel.probes import balance, foreign, i386, pages, reclaim, toolchain, zones
 from hamkit.kernel.probing import Value
 
 Check = Callable[[Mapping[str, Value]], str]
 
-PROBES = (*pages.PROBES, *zones.PROBES, *reclaim.PROBES, *i386.PROBES, *toolchain.PROBES, *balance.PROBES)
+PROBES = (
+    *pages.PROBES,
+    *zones.PROBES,
+    *reclaim.PROBES,
+    *i386.PROBES,
+    *toolchain.PROBES,
+    *balance.PROBES,
+    *foreign.PROBES,
+)
 
 
 def _mixed_zone(facts: Mapping[str, Value]) -> str:
@@ -57,6 +65,11 @@ def _board_register(facts: Mapping[str, Value]) -> str:
     return "" if name == "none" else f"init/main.c writes to {name}, a register of another machine"
 
 
+def _ioctl_name(facts: Mapping[str, Value]) -> str:
+    name = facts.get("ioctl_name", "none")
+    return "" if name == "none" else f"fs/ioctl.c uses {name}, which asm-i386/ioctls.h does not define"
+
+
 REASONS: tuple[Check, ...] = (_mixed_zone,)
 CAVEATS: tuple[Check, ...] = (_pae_top_level_accessed, _highpte, _split_4g, _map_walks)
-UNBUILDABLE: tuple[Check, ...] = (_phys_addr, _board_register)  # for i386, patched or not
+UNBUILDABLE: tuple[Check, ...] = (_phys_addr, _board_register, _ioctl_name)  # for i386, patched or not

@@ -17,35 +17,7 @@ RESOURCE = "kernel/resource.c"
 BOOT = "arch/i386/boot/setup.S"
 CONFIG = "arch/i386/config.in"
 PGTABLE = "include/asm-i386/pgtable.h"
-START = "init/main.c"
-MM = "include/linux/mm.h"
-PHYS_ADDR = ("include/linux/types.h", *(f"include/asm-i386/{name}.h" for name in ("types", "mmu", "page")))
 LEVELS = ("include/asm-i386/pgtable-2level.h", "include/asm-i386/pgtable-3level.h")
-
-
-def phys_addr(tree: Tree) -> Seen:
-    """Whether i386 has the phys_addr_t that a vendor's common header uses."""
-    used = tree.source(MM).search(r"\bphys_addr_t\b")
-    if used is None:
-        return Seen("unused", MM)
-    for name in PHYS_ADDR:
-        found = tree.source(name).search(r"\btypedef\b[^;]*\bphys_addr_t\b|<asm-generic/mmu\.h>")
-        if found:
-            return Seen.at("defined", found)
-    return Seen.at("missing", used)
-
-
-def board_register(tree: Tree) -> Seen:
-    """A device register of another machine that common code writes to, whatever the configuration."""
-    source, depth = tree.source(START), 0
-    for line, text in enumerate(source.code.splitlines(), 1):
-        directive = re.match(r"[ \t]*#[ \t]*(if|endif)", text)
-        if directive:
-            depth += 1 if directive[1] == "if" else -1
-        written = re.search(r"\*\s*([A-Z][A-Z0-9]*_[A-Z0-9_]+)\s*[|&^]?=(?!=)", text)
-        if written and depth == 0 and not source.macro(written[1]):
-            return Seen(written[1], START, line)
-    return Seen("none", START)
 
 
 def page_to_phys(tree: Tree) -> Seen:
@@ -266,6 +238,4 @@ PROBES = (
     Probe("module_license", "MODULE_LICENSE", module_license),
     Probe("likely", "likely()", likely),
     Probe("min_t", "min_t", min_t),
-    Probe("phys_addr", "phys_addr_t for i386", phys_addr),
-    Probe("board_register", "device register that init/main.c writes", board_register),
 )
