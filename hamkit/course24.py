@@ -7,7 +7,8 @@ from typing import Protocol
 
 from hamkit.build.kernel24.toolchain import Toolchain, find_toolchain
 from hamkit.course import Course
-from hamkit.kernel.source import KernelSource, open_source
+from hamkit.fetch.source import find_source
+from hamkit.kernel.source import KernelSource
 from hamkit.render.series import SeriesResult
 from hamkit.render.series.cache import cached_series
 
@@ -32,7 +33,7 @@ class TreeCourse(Course):
 
     @cached_property
     def source(self) -> KernelSource:
-        return open_source(self.request.tree)
+        return find_source(self.request.tree, self.progress)
 
     @cached_property
     def toolchain(self) -> Toolchain:

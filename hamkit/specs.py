@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -26,6 +27,7 @@ from pydantic import (
 
 from hamkit import rpmhistory
 from hamkit.errors import UserError
+from hamkit.fetch.names import source_name
 from hamkit.files import project_root
 from hamkit.rpmhistory import Compressor, FileDigest
 
@@ -34,10 +36,16 @@ Line = Annotated[str, StringConstraints(pattern=r"^\S.*$")]
 Reference = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._/-]*:[A-Za-z0-9._-]+$")]
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[A-Za-z0-9._/{}+-]+$")]
 Url = Annotated[str, StringConstraints(pattern=r"^(https?|ftp|file)://[^\s'\"|]+$")]
+SourceUrl = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]+://\S+$")]
 Convention = Literal["headers", "kernel-source", "kmod", "kmp", "akmod", "dkms"]
 DIALECTS = "dialects"
 VERSION = r"^\d+(\.\d+)+$"
 NEWEST = "999.0"  # what to take a wrong version for, so that it is the one mistake reported
+
+
+def _listed(given: object) -> object:
+    """One URL is a list of one."""
+    return (given,) if isinstance(given, str) else given
 
 
 class _Facts(BaseModel):
@@ -102,6 +110,7 @@ class Kernel(_Facts):
 
     ``conventions``: how modules are packaged for it, each a part of the spec's template. ``release``
     is the kernel that the distribution came with (empty: the newest of its packages is taken).
+    ``source`` is where the source of a 2.4 kernel is: a URL, or mirrors of one file.
     """
 
     conventions: tuple[Convention, ...] = Field(min_length=1)
@@ -112,6 +121,14 @@ class Kernel(_Facts):
     image_path: str
     build_tree: AbsolutePath
     variants: Mapping[str, Variant] = Field(default_factory=dict)
+    source: Annotated[tuple[SourceUrl, ...], BeforeValidator(_listed)] = ()
+
+    @field_validator("source")
+    @classmethod
+    def _source_is_one_file(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        if urls:
+            source_name(urls)
+        return urls
 
     @property
     def default_flavour(self) -> str:
@@ -252,6 +269,12 @@ class Spec(_Facts):
         """Every fact by its name in the file, ``rpm.version``."""
         dumped = self.model_dump(mode="json", exclude={"unverified"})
         return {f"{part}.{key}": value for part, facts in dumped.items() for key, value in facts.items()}
+
+    @model_validator(mode="after")
+    def _source_is_of_a_patched_line(self) -> Self:
+        if self.kernel.source and self.distribution.line != "2.4":
+            raise ValueError('kernel.source is for distribution.line = "2.4": other kernels come as packages')
+        return self
 
     @field_validator("unverified")
     @classmethod

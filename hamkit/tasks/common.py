@@ -12,7 +12,7 @@ from hamkit import show
 from hamkit.errors import UserError
 from hamkit.files import project_root
 
-TREE = "kernel source: a folder, an archive, a source RPM, or a name in the cache's kernels/"
+TREE = "kernel source: a folder, an archive, a source RPM, a URL, or a name in the cache's kernels/"
 HELP = {
     "distro": "distribution, one of `invoke specs`",
     "flavour": "kernel flavour; the distribution's first when not given; up or smp with --tree",

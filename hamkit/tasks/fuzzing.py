@@ -20,7 +20,8 @@ from hamkit.prove.fuzz.stand24 import Stand24
 from hamkit.prove.fuzz.stand_mainline import StandMainline
 from hamkit.stage import Verdict
 from hamkit.tasks.common import help_for, leave, told
-from hamkit.tasks.requests import either_of, request_for, tree_request
+from hamkit.tasks.requests import request_for, tree_request
+from hamkit.tasks.sources import asked_tree
 
 LEAST_BOOT = 192 << 20  # bytes; in less a distribution's kernel has no room for what is drawn
 MOST_RUNS, MOST_JOBS = 100_000, 64
@@ -47,15 +48,15 @@ def fuzz(
 ) -> None:
     """Random scenarios on a distribution's kernel or a patched 2.4 tree, each number against the model."""
     with told(json):
-        either_of(distro, tree)
+        source = asked_tree(distro, tree)
         if not (1 <= runs <= MOST_RUNS and 1 <= jobs <= MOST_JOBS and seed >= 0):
             raise UserError(
                 f"--runs {runs} --jobs {jobs} --seed {seed} cannot be",
                 f"1 to {MOST_RUNS} runs, 1 to {MOST_JOBS} jobs, a seed of 0 or more",
             )
-        if distro and highmem:
+        if highmem and not source:
             raise UserError("--highmem is for --tree", "a distribution's kernel comes as it is")
-        subject, ground, stand = _for_tree(tree, highmem) if tree else _for_distribution(distro)
+        subject, ground, stand = _for_tree(source, highmem) if source else _for_distribution(distro)
         result = campaign(draw(ground, seed, runs), stand, Reporter(), jobs)
         folder = Path(out) if out else project_root() / "build" / "fuzz" / subject
         about = {"subject": subject, "seed": seed, "jobs": jobs}

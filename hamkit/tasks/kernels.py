@@ -7,19 +7,22 @@ from pathlib import Path
 from invoke import Context, task
 
 from hamkit import show
+from hamkit.fetch.source import find_source
 from hamkit.files import project_root
 from hamkit.kernel import facts as kernel_facts
-from hamkit.kernel.source import open_source
 from hamkit.progress import Reporter
 from hamkit.render.series import SeriesRequest, render_series, unsupported
-from hamkit.tasks.common import TREE, given, help_for, leave, told
+from hamkit.tasks.common import TREE, help_for, leave, told
+from hamkit.tasks.sources import patched_tree
+
+DISTRO = {"distro": "distribution whose spec says where its 2.4 kernel's source is"}
 
 
-@task(help={"tree": TREE} | help_for("json"))
-def facts(_: Context, tree: str = "", json: bool = False) -> None:
+@task(help={"tree": TREE} | DISTRO | help_for("json"))
+def facts(_: Context, tree: str = "", distro: str = "", json: bool = False) -> None:
     """Version, vendor and probed facts of a 2.4 kernel tree, and what makes it unsupported."""
     with told(json):
-        found = kernel_facts.probe(open_source(given("tree", tree, "linux-2.4.13")).root)
+        found = kernel_facts.probe(find_source(patched_tree(distro, tree), Reporter()).root)
         found = replace(found, unsupported=unsupported(found))
         title = f"Linux {found.identity.release}"
         show.either(json, found.as_json(), title, kernel_facts.COLUMNS, found.rows())
@@ -33,12 +36,16 @@ def facts(_: Context, tree: str = "", json: bool = False) -> None:
 
 
 @task(
-    help={"tree": TREE, "reserve_mb": "kernel address space for struct pages, MiB"} | help_for("out", "json")
+    help={"tree": TREE, "reserve_mb": "kernel address space for struct pages, MiB"}
+    | DISTRO
+    | help_for("out", "json")
 )
-def patch(_: Context, tree: str = "", out: str = "", reserve_mb: int = 128, json: bool = False) -> None:
+def patch(
+    _: Context, tree: str = "", distro: str = "", out: str = "", reserve_mb: int = 128, json: bool = False
+) -> None:
     """The hot-add patch series for a 2.4 kernel tree, which is not changed."""
     with told(json):
-        source = open_source(given("tree", tree, "linux-2.4.13"))
-        folder = Path(out) if out else project_root() / "build" / f"series-{Path(tree).name}"
+        source = find_source(patched_tree(distro, tree), Reporter())
+        folder = Path(out) if out else project_root() / "build" / f"series-{distro or Path(tree).name}"
         made = render_series(SeriesRequest(source.root, folder, reserve_mb), Reporter())
         show.outcome(json, source.origin, [made.stage], {"files": made.patches})

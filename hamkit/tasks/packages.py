@@ -9,10 +9,9 @@ from invoke import Context, task
 from hamkit import show, specs
 from hamkit.build import lastjob
 from hamkit.build.engine import Engine
-from hamkit.build.kernel24.toolchain import known_toolchains
 from hamkit.errors import UserError
+from hamkit.fetch.source import find_source
 from hamkit.files import write_whole
-from hamkit.kernel.source import open_source
 from hamkit.pipeline import KernelRpmPipeline, PatchPipeline, Pipeline, deliver, every_image
 from hamkit.pipeline24 import TreePipeline
 from hamkit.progress import Reporter
@@ -20,7 +19,8 @@ from hamkit.prove import rpm
 from hamkit.render.kernelpatch import check_line
 from hamkit.stage import Verdict
 from hamkit.tasks.common import TREE, given, help_for, leave, out_folder, told
-from hamkit.tasks.requests import either_of, request_for, show_plan, show_stages, spec_of, tree_request
+from hamkit.tasks.requests import request_for, show_plan, show_stages, tree_request
+from hamkit.tasks.sources import compiler_of, either_of, own_kernel, source_of, spec_of
 
 PACKAGES = ("ham", "kernel-patch")
 
@@ -123,7 +123,7 @@ def srpm(
         pipeline = Pipeline(request, Reporter())
         if package == "kernel-patch":
             check_line(request.spec)
-            source = open_source(given("tree", tree, "linux-2.4.2"))
+            source = find_source(tree or source_of(request.spec), Reporter())
             pipeline = PatchPipeline(request, Reporter(), source=source, reserve_mb=reserve_mb)
         if dry_run:
             return show_plan(pipeline, "srpm", json)
@@ -187,10 +187,11 @@ def build(
     with told(json):
         if not distro or not tree:
             either_of(distro, tree)
-        if tree:
-            compiler = toolchain or (_compiler_of(distro) if distro else "")
-            kernel = (flavour, highmem, compiler, reserve_mb, modversions)
-            trees = TreePipeline(tree_request(tree, None, *kernel, testing, renew, keep), Reporter())
+        source = tree or " ".join(spec_of(distro).kernel.source)
+        if source:
+            wanted = (flavour, highmem) if tree else own_kernel(distro, flavour, highmem)
+            kernel = (*wanted, compiler_of(distro, toolchain), reserve_mb, modversions)
+            trees = TreePipeline(tree_request(source, None, *kernel, testing, renew, keep), Reporter())
             if distro:
                 asked = request_for(distro, testing=testing, renew=renew, keep=keep)
                 return _kernel_rpms(KernelRpmPipeline(asked, Reporter(), trees=trees), out, json, dry_run)
@@ -205,12 +206,6 @@ def build(
         with pipeline.locked():
             made = deliver((pipeline.srpm.path, *pipeline.rpms.paths), out_folder(out, distro))
         return show_stages(pipeline, json, files=made)
-
-
-def _compiler_of(distro: str) -> str:
-    """The toolchain that the distribution's facts name, where the cache has it."""
-    name = spec_of(distro).compiler.toolchain
-    return name if name in known_toolchains() else ""
 
 
 def _kernel_rpms(pipeline: KernelRpmPipeline, out: str, json: bool, dry_run: bool) -> None:

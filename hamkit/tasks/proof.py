@@ -17,7 +17,8 @@ from hamkit.prove import bench as benching
 from hamkit.prove.console import judge as judge_log
 from hamkit.stage import Verdict
 from hamkit.tasks.common import given, help_for, leave, told
-from hamkit.tasks.requests import either_of, request_for, show_plan, show_stages, tree_request
+from hamkit.tasks.requests import request_for, show_plan, show_stages, tree_request
+from hamkit.tasks.sources import asked_tree, compiler_of, own_kernel
 
 
 @task(
@@ -44,11 +45,12 @@ def boot(
 ) -> None:
     """Boot a distribution's kernel or a patched 2.4 tree in QEMU, hot-add memory, compare with the model."""
     with told(json):
-        either_of(distro, tree)
+        source = asked_tree(distro, tree)
         pipeline: Pipeline | TreePipeline
-        if tree:
-            kernel = (flavour, highmem, toolchain, reserve_mb, modversions)
-            pipeline = TreePipeline(tree_request(tree, scenario, *kernel, testing, renew, keep), Reporter())
+        if source:
+            wanted = own_kernel(distro, flavour, highmem) if distro else (flavour, highmem)
+            kernel = (*wanted, compiler_of(distro, toolchain), reserve_mb, modversions)
+            pipeline = TreePipeline(tree_request(source, scenario, *kernel, testing, renew, keep), Reporter())
         else:
             request = request_for(distro, flavour or None, scenario or None, testing, renew, keep)
             pipeline = Pipeline(request, Reporter())
@@ -105,11 +107,13 @@ def bench(
 ) -> None:
     """A patched 2.4 kernel against the stock one in instructions; or the boot stage against a bare boot."""
     with told(json):
-        either_of(distro, tree)
+        source = asked_tree(distro, tree)
         if rounds < 1:
             raise UserError(f"--rounds {rounds} measures nothing", "give 1 or more")
-        if tree:
-            return _overhead(OverheadRequest(tree, flavour, highmem, toolchain, rounds, renew), json)
+        if source:
+            wanted = own_kernel(distro, flavour, highmem) if distro else (flavour, highmem)
+            compiler = compiler_of(distro, toolchain)
+            return _overhead(OverheadRequest(source, *wanted, compiler, rounds, renew), json)
         return _boot_ratio(request_for(distro, flavour or None, renew=renew), rounds, json)
 
 

@@ -2,24 +2,12 @@
 
 from pathlib import Path
 
-from hamkit import scenarios, show, specs
-from hamkit.errors import UserError
+from hamkit import scenarios, show
 from hamkit.model.scenario import Line
 from hamkit.pipeline import Pipeline, Request
 from hamkit.pipeline24 import TreePipeline, TreeRequest
-from hamkit.tasks.common import given, leave
-
-
-def spec_of(distro: str) -> specs.Spec:
-    return specs.load(given("distro", distro, "debian-12"))
-
-
-def either_of(distro: str, tree: str) -> None:
-    """Raises UserError unless one of both is given."""
-    if distro and tree:
-        raise UserError("--distro and --tree are both given", "a 2.4 tree is proved by itself: leave one out")
-    if not tree:
-        given("distro", distro, "debian-12, or --tree linux-2.4.13")
+from hamkit.tasks.common import leave
+from hamkit.tasks.sources import spec_of
 
 
 def tree_request(

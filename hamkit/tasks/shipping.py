@@ -19,7 +19,8 @@ from hamkit.release import ReleaseRequest
 from hamkit.release import release as make_release
 from hamkit.stage import Verdict
 from hamkit.tasks.common import TREE, dist_folder, given, help_for, leave, told
-from hamkit.tasks.requests import either_of, request_for, show_plan, spec_of, tree_request
+from hamkit.tasks.requests import request_for, show_plan, tree_request
+from hamkit.tasks.sources import either_of, spec_of
 
 
 @task(help=help_for("distro", "flavour", "scenario", "out", "json", "dry_run", "renew", "keep"))

@@ -102,6 +102,33 @@ def test_a_style_needs_a_base_that_can_be_bootstrapped(tmp_path: Path) -> None:
     ]
 
 
+def test_a_kernel_source_is_one_file_of_a_2_4_distribution(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path)
+    text = (specs.specs_folder() / "rh71.toml").read_text().replace("[kernel]", "[kernel]\nsource = SOURCE")
+
+    def with_source(value: str) -> Path:
+        (folder / "rh71.toml").write_text(text.replace("SOURCE", value))
+        return folder
+
+    assert specs.load("rh71", with_source('"http://a/k.tar.gz"')).kernel.source == ("http://a/k.tar.gz",)
+    two = '["https://a/k.tar.gz", "file:///b/k.tar.gz"]'
+    assert len(specs.load("rh71", with_source(two)).kernel.source) == 2
+    for wrong, words in (
+        ('"ftp://a/k.tar.gz"', "http, https, file"),
+        ('"http://a/"', "name of a file"),
+        ('["http://a/k.tar", "http://b/l.tar"]', "one name"),
+        ("7", "kernel.source"),
+        ('"k.tar"', "kernel.source"),
+    ):
+        (mistake,) = mistakes(with_source(wrong))
+        assert mistake.startswith("rh71.toml: kernel.source")
+        assert words in mistake
+    (folder / "rh71.toml").unlink()
+    good = GOOD.replace("[kernel]", '[kernel]\nsource = "http://a/k.tar.gz"')
+    (folder / "debian-12.toml").write_text(good)
+    assert 'distribution.line = "2.4"' in mistakes(folder)[0]
+
+
 def test_variants_belong_to_the_flavours_of_kernel_source(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
     text = (specs.specs_folder() / "rh71.toml").read_text()
