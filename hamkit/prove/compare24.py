@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from hamkit.model.expect_24 import carry_through
-from hamkit.model.extents import Extent
+from hamkit.model.extents import KIB, PAGE, Extent
 from hamkit.model.hotadd24 import Linux24
 from hamkit.model.i386 import Kernel, Zone
 from hamkit.model.outcomes import Outcome
@@ -83,7 +83,13 @@ def _state(outcome: Outcome[Linux24], snapshot: Snapshot24) -> Iterator[Check]:
 
 
 def _given_back(before: Snapshot24, after: Snapshot24, kernel: Kernel, cpus: int) -> Iterator[Check]:
-    """What a program used is free again, region by region."""
+    """What a program used is free again, region by region; where pages that went to the disk stay in the swap
+    cache after their process (to 2.4.9), free or there."""
+    cached = [snapshot.meminfo.get("SwapCached", 0) * KIB // PAGE for snapshot in (before, after)]
+    if any(cached):
+        kept = sum(kernel.kept_by_processors(zone.size, cpus) for zone in after.counters.zones)
+        yield _free_or_cached(before, after, *cached, kept)
+        return
     earlier = {zone.start: zone.free for zone in before.counters.zones}
     for zone in after.counters.zones:
         expected = earlier.get(zone.start, 0)
@@ -97,6 +103,20 @@ def _given_back(before: Snapshot24, after: Snapshot24, kernel: Kernel, cpus: int
             Verdict.PASS if good else Verdict.FAIL,
             FREE_REASON.format(FREE_ALLOWANCE) + (KEPT.format(kept) if kept else ""),
         )
+
+
+def _free_or_cached(
+    before: Snapshot24, after: Snapshot24, cached_before: int, cached: int, kept: int
+) -> Check:
+    expected, seen = (
+        sum(zone.free for zone in snapshot.counters.zones) + pages
+        for snapshot, pages in ((before, cached_before), (after, cached))
+    )
+    allowance = FREE_ALLOWANCE * len(after.counters.zones)
+    verdict = Verdict.PASS if abs(seen - expected) <= allowance + kept else Verdict.FAIL
+    title = "free pages of all zones and the swap cache, after use"
+    reason = FREE_REASON.format(allowance) + (KEPT.format(kept) if kept else "")
+    return Check(after.step, title, str(expected), str(seen), verdict, reason)
 
 
 def _zone_text(node: int, zone: Zone) -> str:

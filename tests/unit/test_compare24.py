@@ -94,6 +94,16 @@ def test_a_zone_that_is_not_given_back() -> None:
     }
 
 
+def test_what_stays_in_the_swap_cache_is_given_back_too() -> None:
+    counters = SEEN.counters[12]
+    zones = tuple(replace(z, free=z.free - 1000) if z.start == 0x110000 else z for z in counters.zones)
+    seen = replace(SEEN, counters={**SEEN.counters, 12: replace(counters, zones=zones)})
+    title = (12, "free pages of all zones and the swap cache, after use")
+    for pages, wrong in ((1000, set()), (10, {title}), (2000, {title})):
+        report = in_step(12, "SwapCached:          0 kB", f"SwapCached: {pages * 4} kB")
+        assert titles(failed(report=report, seen=seen)) == wrong
+
+
 def test_watermarks_of_a_new_zone_are_looked_at() -> None:
     counters = SEEN.counters[1]
     zones = tuple(replace(z, marks=(1, 2, 3)) if z.node else z for z in counters.zones)

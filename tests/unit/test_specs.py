@@ -104,6 +104,7 @@ def test_a_style_needs_a_base_that_can_be_bootstrapped(tmp_path: Path) -> None:
 
 def test_a_kernel_source_is_one_file_of_a_2_4_distribution(tmp_path: Path) -> None:
     folder = folder_of(tmp_path)
+    shutil.copy(specs.specs_folder() / "debian-12.toml", folder)
     text = (specs.specs_folder() / "rh71.toml").read_text().replace("[kernel]", "[kernel]\nsource = SOURCE")
 
     def with_source(value: str) -> Path:
