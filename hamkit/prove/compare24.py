@@ -88,7 +88,7 @@ def _given_back(before: Snapshot24, after: Snapshot24, kernel: Kernel, cpus: int
     cached = [snapshot.meminfo.get("SwapCached", 0) * KIB // PAGE for snapshot in (before, after)]
     if any(cached):
         kept = sum(kernel.kept_by_processors(zone.size, cpus) for zone in after.counters.zones)
-        yield _free_or_cached(before, after, *cached, kept)
+        yield _free_or_cached(before, after, cached[0], cached[1], kept)
         return
     earlier = {zone.start: zone.free for zone in before.counters.zones}
     for zone in after.counters.zones:
