@@ -52,7 +52,8 @@ class Request:
 
     ``flavour`` None is the distribution's default; ``testing`` builds HAM with its test
     ioctl; ``renew`` uses nothing from the cache; ``keep`` gives the run a folder of its own;
-    ``userland`` is a root file system (tar) to be the image's base from now on.
+    ``userland`` is a root file system (tar) to be the image's base from now on; ``stand_in`` has another
+    distribution's kernel stand in where this one's cannot be had.
     """
 
     spec: Spec
@@ -62,6 +63,7 @@ class Request:
     renew: bool = False
     keep: bool = False
     userland: Path | None = None
+    stand_in: bool = False
 
 
 @dataclass
@@ -98,6 +100,7 @@ class Pipeline(ProvingCourse):
                 self.logs / "image.log",
                 self.request.renew,
                 self.request.userland,
+                self.request.stand_in,
             )
             made = make_image(asked, self.engine, self.progress)
         return self.ended(made, made.stage)
@@ -154,7 +157,7 @@ class Pipeline(ProvingCourse):
     def plan(self) -> tuple[Planned, ...]:
         """What a run would do, and what the cache holds; starts nothing."""
         spec = self.request.spec
-        name, there = plan_image(spec, self.engine)
+        name, there = plan_image(spec, self.engine, self.request.stand_in)
         digest = self.engine.image_id(name) if there else None
         srpm = cached_srpm(self.rendered, digest) if digest else None
         image = self.image if digest else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -111,6 +111,8 @@ class Kernel(_Facts):
     ``conventions``: how modules are packaged for it, each a part of the spec's template. ``release``
     is the kernel that the distribution came with (empty: the newest of its packages is taken).
     ``source`` is where the source of a 2.4 kernel is: a URL, or mirrors of one file.
+    ``stand_in`` is the distribution whose kernel is taken on request where this one's cannot be had: its
+    headers then lie at ``build_tree``.
     """
 
     conventions: tuple[Convention, ...] = Field(min_length=1)
@@ -120,6 +122,7 @@ class Kernel(_Facts):
     image_packages: tuple[Word, ...] = Field(min_length=1)
     image_path: str
     build_tree: AbsolutePath
+    stand_in: Word | None = None
     variants: Mapping[str, Variant] = Field(default_factory=dict)
     source: Annotated[tuple[SourceUrl, ...], BeforeValidator(_listed)] = ()
 
@@ -307,15 +310,22 @@ def load_all(folder: Path | None = None) -> dict[str, Spec]:
         mistakes += wrong
         if spec is not None:
             found[spec.name] = spec
-    for spec in found.values():
-        base = spec.image.style_base
-        if base and not mistakes and (base not in found or found[base].image.suite is None):
-            mistakes.append(
-                f"{spec.name}.toml: image.style_base: {base!r} is no distribution with a suite to bootstrap"
-            )
+    if not mistakes:
+        mistakes = [wrong for spec in found.values() for wrong in _bases(spec, found)]
     if mistakes:
         raise UserError("\n".join(mistakes), "mend the named fields")
     return found
+
+
+def _bases(spec: Spec, known: Mapping[str, Spec]) -> Iterator[str]:
+    """Mistakes in the names of distributions that another one is built on."""
+    bootable = {name for name, other in known.items() if other.image.suite is not None}
+    for field, name in (
+        ("image.style_base", spec.image.style_base),
+        ("kernel.stand_in", spec.kernel.stand_in),
+    ):
+        if name and name not in bootable:
+            yield f"{spec.name}.toml: {field}: {name!r} is no distribution with a suite to bootstrap"
 
 
 def load(name: str, folder: Path | None = None) -> Spec:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hamkit import specs
 from hamkit.build.base import Base, find_base, forget_userland, make_base, style_of, take_userland
 from hamkit.build.engine import Engine, Job
 from hamkit.errors import Failure, MissingNeed, UserError
@@ -20,7 +21,8 @@ from hamkit.stage import StageResult, Stopwatch, Verdict
 class ImageRequest:
     """``renew`` makes the image anew even when an image of the same recipe is there.
 
-    ``userland`` is a root file system (tar) to be the base from now on.
+    ``userland`` is a root file system (tar) to be the base from now on. ``stand_in``: where the image would
+    hold no kernel of the distribution, another one's (``kernel.stand_in``) takes its place.
     """
 
     spec: Spec
@@ -28,6 +30,7 @@ class ImageRequest:
     log: Path
     renew: bool = False
     userland: Path | None = None
+    stand_in: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,13 @@ class Image:
         return _folder(self.digest) / "packages"
 
 
-def plan_image(spec: Spec, engine: Engine) -> tuple[str, bool]:
+def plan_image(spec: Spec, engine: Engine, stand_in: bool = False) -> tuple[str, bool]:
     """Name of the image that ``make_image`` would use, and whether it is there already."""
     base = find_base(spec, engine)
+    if base is not None and stand_in and base.kind == "style":
+        name, _ = plan_image(_kernels_of(spec), engine)
+        digest = engine.image_id(name)
+        base = Base(digest, name, "stand-in") if digest else None
     if base is None:
         return f"hamkit/{spec.name}:(base to be made)", False
     name = _name(spec, base)
@@ -87,6 +94,8 @@ def make_image(request: ImageRequest, engine: Engine, progress: Progress) -> Ima
         base = find_base(spec, engine)
     if base is None:
         base = make_base(spec, engine, request.epoch, request.log, progress)
+    if request.stand_in and base.kind == "style":
+        base = _with_kernel(request, engine, progress)
     recipe, name = _recipe(spec, base), _name(spec, base)
     digest = None if request.renew else engine.image_id(name)
     cached = digest is not None
@@ -117,6 +126,24 @@ def make_image(request: ImageRequest, engine: Engine, progress: Progress) -> Ima
     return Image(spec, digest, base, kernels, stage)
 
 
+def _kernels_of(spec: Spec) -> Spec:
+    """The distribution whose kernel stands in. Raises UserError where the facts name none."""
+    if spec.kernel.stand_in is None:
+        raise UserError(
+            f"no kernel stands in for one of {spec.distribution.title}",
+            "leave --stand-in out; with a 2.4 distribution, give a source tree with --tree DIR",
+        )
+    return specs.load(spec.kernel.stand_in)
+
+
+def _with_kernel(request: ImageRequest, engine: Engine, progress: Progress) -> Base:
+    """The image of the distribution whose kernel stands in, as a base."""
+    other = _kernels_of(request.spec)
+    made = make_image(ImageRequest(other, request.epoch, request.log, request.renew), engine, progress)
+    title = request.spec.name
+    return Base(made.digest, f"the image of {other.name}, whose kernel stands in for {title}'s", "stand-in")
+
+
 def _take_out(spec: Spec, engine: Engine, digest: str, log: Path, progress: Progress) -> Path:
     """Kernel images and lists from the image into the cache, once."""
     folder = _folder(digest)
@@ -132,7 +159,8 @@ def _take_out(spec: Spec, engine: Engine, digest: str, log: Path, progress: Prog
 
 
 def _recipe(spec: Spec, base: Base) -> str:
-    return dockerfile(spec, base.digest, base.kind, style_of(spec) if base.kind == "style" else None)
+    below = {"style": style_of, "stand-in": _kernels_of}.get(base.kind, lambda _: None)
+    return dockerfile(spec, base.digest, base.kind, below(spec))
 
 
 def _name(spec: Spec, base: Base) -> str:

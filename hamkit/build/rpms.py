@@ -107,11 +107,13 @@ def compiler_warnings(text: str) -> list[str]:
 def installed_files(paths: tuple[Path, ...], release: str) -> dict[str, bytes]:
     """What the RPMs install on a machine that runs ``release``, by absolute path.
 
-    Modules of other kernels, documentation and headers are left out.
+    Modules of other kernels, documentation and headers are left out. ``/lib`` is ``/usr/lib`` where a
+    distribution has merged them.
     """
-    wanted = (f"/lib/modules/{release}/", "/usr/sbin/", "/usr/libexec/")
+    modules = f"/lib/modules/{release}/"
+    wanted = (modules, f"/usr{modules}", "/usr/sbin/", "/usr/libexec/")
     return {
-        name: content
+        name.removeprefix("/usr") if name.startswith(f"/usr{modules}") else name: content
         for path in paths
         for name, content in extract_rpm(path, lambda name: name.startswith(wanted)).items()
     }

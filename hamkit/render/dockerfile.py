@@ -12,8 +12,16 @@ from hamkit.specs import Spec
 KIT = "/usr/lib/hamkit"  # where the image keeps kernel images, releases and package versions
 FILE_DIGEST_NUMBERS = {"md5": 1, "sha1": 2, "sha256": 8, "sha384": 9, "sha512": 10}
 
-Kind = Literal["own", "style", "userland"]
-"""A base of the distribution itself, another one's to be set up in its style, a user's root file system."""
+STAND_INS = (
+    ("akmod", "/usr/bin/kmodtool", "755"),
+    ("kmp", "/etc/rpm/macros.kernel-module-package", "644"),
+)
+"""Tools of module packages that no other distribution has: convention, place and mode of what does their
+part in an image with a kernel that stands in."""
+
+Kind = Literal["own", "style", "stand-in", "userland"]
+"""A base of the distribution itself, another one's to be set up in its style, that with the other one's
+kernel for its own, a user's root file system."""
 
 
 def dockerfile(spec: Spec, base: str, kind: Kind = "own", style_base: Spec | None = None) -> str:
@@ -33,6 +41,7 @@ def dockerfile(spec: Spec, base: str, kind: Kind = "own", style_base: Spec | Non
         "suite": below.image.suite,
         "packages": spec.image.style_packages if kind == "style" else spec.image.packages,
         "folders": _folders(spec),
+        "stand_in": None,
     }
     if kind == "own":
         return render(f"image/{spec.distribution.family}.Dockerfile.j2", facts | _kernels(spec))
@@ -43,7 +52,31 @@ def dockerfile(spec: Spec, base: str, kind: Kind = "own", style_base: Spec | Non
         "platform": spec.rpm.target,
         "foreign": any(":" in package for package in spec.image.style_packages),
     }
+    if kind == "stand-in":
+        facts |= {"packages": _stand_in_packages(spec), "stand_in": _stand_in(spec, below)}
     return render("image/style.Dockerfile.j2", facts)
+
+
+def _stand_in_packages(spec: Spec) -> tuple[str, ...]:
+    more = ("dkms",) if "dkms" in spec.kernel.conventions else ()
+    return (*spec.image.style_packages, *more)
+
+
+def _stand_in(spec: Spec, below: Spec) -> dict[str, Any]:
+    """What lets the module packages of one distribution be compiled for another one's kernel."""
+    flavour = spec.kernel.default_flavour
+    return {
+        "flavour": flavour,
+        "of": below.kernel.default_flavour,
+        "headers": below.kernel.build_tree.format(release="$release", flavour=below.kernel.default_flavour),
+        "build_tree": spec.kernel.build_tree.format(release="$release", flavour=flavour),
+        "parts": [
+            {"path": path, "mode": mode, "lines": [shlex.quote(line) for line in text.splitlines()]}
+            for name, path, mode in STAND_INS
+            if name in spec.kernel.conventions
+            for text in (render(f"image/stand-in/{name}.j2", {"flavour": flavour}),)
+        ],
+    }
 
 
 def format_macros(spec: Spec) -> dict[str, str]:

@@ -27,6 +27,7 @@ HELP = {
     "toolchain": "with --tree: name of a compiler in the cache's toolchains/, or its path",
     "reserve_mb": "with --tree: kernel address space for struct pages, MiB; the scenario's when not given",
     "modversions": "with --tree: a kernel whose symbols carry versions",
+    "stand_in": "where the distribution's kernel cannot be had, another one's (specs: kernel.stand_in)",
     "testing": "build HAM with its test ioctl and fault injection (never for a release)",
 }
 

@@ -162,7 +162,7 @@ def check(
 
 @task(
     help=help_for("distro", "tree", "flavour", "highmem", "toolchain", "reserve_mb", "modversions")
-    | help_for("out", "testing", "json", "dry_run", "renew", "keep")
+    | help_for("stand_in", "out", "testing", "json", "dry_run", "renew", "keep")
 )
 def build(
     _: Context,
@@ -173,6 +173,7 @@ def build(
     toolchain: str = "",
     reserve_mb: int = 0,
     modversions: bool = False,
+    stand_in: bool = False,
     out: str = "",
     testing: bool = False,
     json: bool = False,
@@ -200,7 +201,8 @@ def build(
             with trees.locked():
                 made = deliver(trees.artifacts, out_folder(out, trees.subject))
             return show_stages(trees, json, files=made)
-        pipeline = Pipeline(request_for(distro, testing=testing, renew=renew, keep=keep), Reporter())
+        request = request_for(distro, testing=testing, renew=renew, keep=keep, stand_in=stand_in)
+        pipeline = Pipeline(request, Reporter())
         if dry_run:
             return show_plan(pipeline, "build", json)
         with pipeline.locked():

@@ -25,7 +25,7 @@ from hamkit.tasks.sources import asked_tree, compiler_of, own_kernel
     help=help_for(
         "distro", "tree", "flavour", "highmem", "scenario", "toolchain", "reserve_mb", "modversions"
     )
-    | help_for("testing", "json", "dry_run", "renew", "keep")
+    | help_for("stand_in", "testing", "json", "dry_run", "renew", "keep")
 )
 def boot(
     _: Context,
@@ -37,6 +37,7 @@ def boot(
     toolchain: str = "",
     reserve_mb: int = 0,
     modversions: bool = False,
+    stand_in: bool = False,
     testing: bool = False,
     json: bool = False,
     dry_run: bool = False,
@@ -52,7 +53,7 @@ def boot(
             kernel = (*wanted, compiler_of(distro, toolchain), reserve_mb, modversions)
             pipeline = TreePipeline(tree_request(source, scenario, *kernel, testing, renew, keep), Reporter())
         else:
-            request = request_for(distro, flavour or None, scenario or None, testing, renew, keep)
+            request = request_for(distro, flavour or None, scenario or None, testing, renew, keep, stand_in)
             pipeline = Pipeline(request, Reporter())
         if dry_run:
             return show_plan(pipeline, "prove", json)

@@ -43,6 +43,7 @@ def request_for(
     testing: bool = False,
     renew: bool = False,
     keep: bool = False,
+    stand_in: bool = False,
 ) -> Request:
     return Request(
         spec=spec_of(distro),
@@ -51,6 +52,7 @@ def request_for(
         testing=testing,
         renew=renew,
         keep=keep,
+        stand_in=stand_in,
     )
 
 

@@ -89,6 +89,18 @@ def test_dockerfile_names_its_base_by_digest_and_has_one_step(spec: specs.Spec) 
     assert ("Check-Valid-Until" in text) is spec.image.frozen
 
 
+@pytest.mark.parametrize("spec", [s for s in ALL if s.kernel.stand_in], ids=lambda s: s.name)
+def test_a_kernel_stands_in_where_the_packages_look_for_one(spec: specs.Spec) -> None:
+    text = dockerfile(spec, BASE, "stand-in", specs.load("debian-12"))
+    tree = spec.kernel.build_tree.replace("{release}", "$release").replace("{flavour}", "default")
+    assert f'ln -s "/usr/src/linux-headers-$release" "{tree}"' in text
+    assert f'echo "{spec.kernel.default_flavour} $release" > /usr/lib/hamkit/kernels' in text
+    assert ("> /usr/bin/kmodtool" in text) == ("akmod" in spec.kernel.conventions)
+    assert bool(re.search(r"\bdkms\b", text.split("LABEL")[0])) == ("dkms" in spec.kernel.conventions)
+    assert ("macros.kernel-module-package" in text) == ("kmp" in spec.kernel.conventions)
+    assert f"The kernel in it is not {spec.distribution.title}'s" in text
+
+
 @pytest.mark.parametrize("spec", [s for s in ALL if s.image.style_base], ids=lambda s: s.name)
 def test_style_sets_rpm_up_as_the_distributions(spec: specs.Spec) -> None:
     text = dockerfile(spec, BASE, "style", specs.load("debian-12"))
