@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,6 +116,8 @@ static void prepare(void)
 {
 	int no_devices = 0;
 
+	/* 2.4.0 lets its first process ignore it: nothing is left to wait for */
+	signal(SIGCHLD, SIG_DFL);
 	if (mount("dev", "/dev", "devtmpfs", 0, NULL)) {
 		no_devices = mount("dev", "/dev", "ramfs", 0, NULL);
 		make_nodes();

@@ -102,6 +102,11 @@ def test_what_stays_in_the_swap_cache_is_given_back_too() -> None:
     for pages, wrong in ((1000, set()), (10, {title}), (2000, {title})):
         report = in_step(12, "SwapCached:          0 kB", f"SwapCached: {pages * 4} kB")
         assert titles(failed(report=report, seen=seen)) == wrong
+    head, mark, tail = REPORT.partition("@@ham begin 12")
+    tail = tail.replace("SwapCached:", "Other:").replace("SwapTotal:           0 kB", "SwapTotal: 9000 kB")
+    for kib, wrong in ((4200, set()), (40, {title})):  # as page cache, before it had a line of its own
+        report = head + mark + re.sub(r"(?m)^Cached: +\d+", f"Cached: {kib}", tail, count=1)
+        assert titles(failed(report=report, seen=seen)) == wrong
 
 
 def test_watermarks_of_a_new_zone_are_looked_at() -> None:
