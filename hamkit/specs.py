@@ -111,8 +111,7 @@ class Kernel(_Facts):
     ``conventions``: how modules are packaged for it, each a part of the spec's template. ``release``
     is the kernel that the distribution came with (empty: the newest of its packages is taken).
     ``source`` is where the source of a 2.4 kernel is: a URL, or mirrors of one file.
-    ``stand_in`` is the distribution whose kernel is taken on request where this one's cannot be had: its
-    headers then lie at ``build_tree``.
+    ``stand_in``: the distribution whose kernel is at ``build_tree``, on request, where its own cannot be had.
     """
 
     conventions: tuple[Convention, ...] = Field(min_length=1)
@@ -310,15 +309,12 @@ def load_all(folder: Path | None = None) -> dict[str, Spec]:
         mistakes += wrong
         if spec is not None:
             found[spec.name] = spec
-    if not mistakes:
-        mistakes = [wrong for spec in found.values() for wrong in _bases(spec, found)]
-    if mistakes:
+    if mistakes := mistakes or [wrong for spec in found.values() for wrong in _bases(spec, found)]:
         raise UserError("\n".join(mistakes), "mend the named fields")
     return found
 
 
 def _bases(spec: Spec, known: Mapping[str, Spec]) -> Iterator[str]:
-    """Mistakes in the names of distributions that another one is built on."""
     bootable = {name for name, other in known.items() if other.image.suite is not None}
     for field, name in (
         ("image.style_base", spec.image.style_base),
