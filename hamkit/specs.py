@@ -168,10 +168,12 @@ class Rpm(_Facts):
     ``file_digest`` and ``source_payload`` are rpm's names (``w9.gzdio``: gzip, level 9). Features,
     compressors and digests follow from the version unless they are stated. ``fips``: its machines may
     run in FIPS mode, where MD5 and SHA-1 digests of files are refused. ``macros`` are set in an image
-    that is made in the distribution's style.
+    that is made in the distribution's style. ``programs`` name real rpms below ``toolchains/`` in the
+    cache: this version, or the nearest before and after it.
     """
 
     version: Annotated[str, StringConstraints(pattern=VERSION)]
+    programs: tuple[Word, ...] = ()
     spec_dialect: Word
     release_suffix: Annotated[str, StringConstraints(pattern=r"^(\.[a-z0-9]+)*$")]
     source_payload: Annotated[

@@ -145,12 +145,13 @@ def check(
 ) -> None:
     """Compatibility of a package with a distribution's rpm (exit 1 when it does not fit).
 
-    With --repo also whether it may be published there: new, and newer than what there is.
+    With --repo also whether it may be published there: new, and newer than what there is. A real rpm of
+    the distribution below toolchains/ in the cache (rpm.programs of its spec) has its say too.
     """
     with told(json):
         places = tuple(place for place in repo.split(",") if place)
         asked = rpm.CheckRequest(Path(given("srpm", srpm, "FILE")), spec_of(distro), repositories=places)
-        result = rpm.check(asked, Reporter())
+        result = rpm.check(asked, Reporter(), programs=rpm.real_programs(asked.spec))
         if sarif:
             write_whole(Path(sarif), rpm.as_sarif(result, Path(srpm)))
         title = f"{Path(srpm).name} for {distro}"

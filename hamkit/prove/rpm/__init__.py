@@ -2,7 +2,7 @@
 
 from hamkit.prove.rpm.checker import check
 from hamkit.prove.rpm.findings import CheckRequest, CheckResult, Finding
-from hamkit.prove.rpm.real import real_checks
+from hamkit.prove.rpm.real import Program, program_checks, real_checks, real_programs
 from hamkit.prove.rpm.report import COLUMNS, as_json, as_sarif, rows
 
 __all__ = [
@@ -10,9 +10,12 @@ __all__ = [
     "CheckRequest",
     "CheckResult",
     "Finding",
+    "Program",
     "as_json",
     "as_sarif",
     "check",
+    "program_checks",
     "real_checks",
+    "real_programs",
     "rows",
 ]

@@ -22,7 +22,7 @@ from hamkit.prove.rpm import (
 )
 from hamkit.prove.rpm.findings import CheckRequest, CheckResult, Finding, shown
 from hamkit.prove.rpm.published import Interest, Published, read_published
-from hamkit.prove.rpm.real import Runner, real_checks
+from hamkit.prove.rpm.real import Program, Runner, program_checks, real_checks
 from hamkit.prove.rpm.scan import compressed_digests, scan
 from hamkit.prove.rpm.subject import Subject, Target, apply_all
 from hamkit.rpmfiles import BadPackage, Package, read_package
@@ -50,11 +50,16 @@ PARSING = {
 """Rules that reading itself enforces: id to title."""
 
 
-def check(request: CheckRequest, progress: Progress, runner: Runner | None = None) -> CheckResult:
+def check(
+    request: CheckRequest,
+    progress: Progress,
+    runner: Runner | None = None,
+    programs: tuple[Program, ...] = (),
+) -> CheckResult:
     """Judge a source or binary package against the rpm of ``request.spec``.
 
-    With a ``runner`` the real rpm that it starts has its say too. Raises UserError when
-    the file, or a repository of the request, cannot be read at all; whatever is wrong with
+    With a ``runner`` the real rpm that it starts has its say too, and so do ``programs``. Raises
+    UserError when the file, or a repository of the request, cannot be read at all; whatever is wrong with
     the package is a finding.
     """
     watch = Stopwatch()
@@ -62,6 +67,9 @@ def check(request: CheckRequest, progress: Progress, runner: Runner | None = Non
         findings, package = _findings(request)
         if runner is not None and not _failed(findings):
             findings += real_checks(request.path, runner)
+        if package is not None and not _failed(findings):
+            for program in programs:
+                findings += program_checks(request.path, program, source=package.is_source)
     inputs = {} if package is None else {request.path.name: sha256_file(request.path)}
     facts = {} if package is None else _facts(package)
     stage = StageResult("check", _verdict(findings), watch.seconds, _line(findings), inputs, facts=facts)

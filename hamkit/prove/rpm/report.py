@@ -10,6 +10,7 @@ from urllib.parse import quote
 from hamkit import __version__
 from hamkit.prove.rpm.checker import ALL_RULES, PARSING
 from hamkit.prove.rpm.findings import CheckResult, Finding
+from hamkit.prove.rpm.real import TITLES
 from hamkit.stage import Verdict
 
 COLUMNS = ("verdict", "rule", "what", "seen", "wanted", "mended by")
@@ -78,7 +79,8 @@ def _sarif_rules() -> list[dict[str, Any]]:
         {"id": rule.id, "shortDescription": {"text": rule.title}, "help": {"text": rule.fix}}
         for rule in ALL_RULES
     ]
-    return [*read, *judged]
+    real = [{"id": rule, "shortDescription": {"text": title}} for rule, title in TITLES.items()]
+    return [*read, *judged, *real]
 
 
 def _sarif_result(finding: Finding, number: int, uri: str) -> dict[str, Any]:
