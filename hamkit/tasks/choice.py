@@ -30,7 +30,7 @@ MODULES: Mapping[str, str] = {
     "verify": "shipping",
     "version.bump": "shipping",
     "shell": "packages",
-    "bench": "proof",
+    "bench": "benching",
     "test": "machine",
     "lint": "machine",
     "clean": "machine",

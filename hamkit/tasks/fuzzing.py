@@ -20,8 +20,9 @@ from hamkit.prove.fuzz.stand24 import Stand24
 from hamkit.prove.fuzz.stand_mainline import StandMainline
 from hamkit.stage import Verdict
 from hamkit.tasks.common import help_for, leave, told
-from hamkit.tasks.requests import request_for, tree_request
+from hamkit.tasks.requests import request_for
 from hamkit.tasks.sources import asked_tree
+from hamkit.tasks.trees import tree_request
 
 LEAST_BOOT = 192 << 20  # bytes; in less a distribution's kernel has no room for what is drawn
 MOST_RUNS, MOST_JOBS = 100_000, 64

@@ -19,8 +19,10 @@ from hamkit.prove import rpm
 from hamkit.render.kernelpatch import check_line
 from hamkit.stage import Verdict
 from hamkit.tasks.common import TREE, given, help_for, leave, out_folder, told
-from hamkit.tasks.requests import request_for, show_plan, show_stages, tree_request
+from hamkit.tasks.requests import request_for
 from hamkit.tasks.sources import compiler_of, either_of, own_kernel, source_of, spec_of
+from hamkit.tasks.stages import show_plan, show_stages
+from hamkit.tasks.trees import tree_request
 
 PACKAGES = ("ham", "kernel-patch")
 

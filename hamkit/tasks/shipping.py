@@ -19,8 +19,10 @@ from hamkit.release import ReleaseRequest
 from hamkit.release import release as make_release
 from hamkit.stage import Verdict
 from hamkit.tasks.common import TREE, dist_folder, given, help_for, leave, told
-from hamkit.tasks.requests import request_for, show_plan, tree_request
+from hamkit.tasks.requests import request_for
 from hamkit.tasks.sources import either_of, spec_of
+from hamkit.tasks.stages import show_plan
+from hamkit.tasks.trees import tree_request
 
 
 @task(help=help_for("distro", "flavour", "scenario", "out", "json", "dry_run", "renew", "keep"))

@@ -42,11 +42,36 @@ def test_every_task_is_where_it_is_said_to_be(name: str) -> None:
     assert choice.load(name).name == name.rpartition(".")[2]
 
 
-def test_the_matrix_needs_neither_docker_nor_bills_of_materials() -> None:
-    words = "import sys, hamkit.tasks.matrix; print(*sys.modules)"
+def imported_by(words: str) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", words], cwd=project_root(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"import sys; {words}; print(*sys.modules)"],
+        cwd=project_root(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_the_matrix_needs_neither_docker_nor_bills_of_materials() -> None:
+    heavy = {"docker", "requests", "cyclonedx", "elftools", "hamkit.pipeline24"}
+    assert heavy.isdisjoint(imported_by("import hamkit.tasks.matrix"))
+
+
+HEAVY = {"docker", "requests", "urllib3", "cyclonedx", "securesystemslib", "distributed", "pygments"}
+
+
+def test_a_boot_of_a_tree_imports_no_docker() -> None:
+    """Its plan, from the command line on: what a distribution's pipeline is made of stays where it is."""
+    small = project_root() / "tests" / "data" / "kernel" / "small24"
+    words = (
+        f"sys.argv = ['invoke', '--search-root', '.', 'boot', '--tree', {str(small)!r}, '--dry-run']; "
+        "from contextlib import suppress; from invoke.main import program\n"
+        "with suppress(SystemExit): program.run()\n"
+        "import hamkit.tasks.proof"
     )
-    assert {"docker", "requests", "cyclonedx", "elftools", "hamkit.pipeline24"}.isdisjoint(
-        done.stdout.split()
-    )
+    seen = imported_by(words.replace("\n", "\n"))
+    assert "hamkit.pipeline24" in seen
+    assert (HEAVY | {"hamkit.pipeline", "hamkit.overhead", "hamkit.doctor"}).isdisjoint(seen)
+
+
+@pytest.mark.parametrize("module", ["kernels", "proof", "matrix"])
+def test_no_task_waits_for_what_few_need(module: str) -> None:
+    assert HEAVY.isdisjoint(imported_by(f"import hamkit.tasks.{module}"))
