@@ -94,16 +94,17 @@ def inventories(roots: Sequence[Path]) -> dict[Path, str]:
 
 
 def _inventories(roots: Sequence[Path]) -> dict[Path, str]:
+    """What find says of one root follows what it says of the one before; in the order of the folders, which
+    stays as long as nobody changes them."""
     argv: Argv = ["find", *roots, "-mindepth", "1", "!", "-type", "d", "-printf", INVENTORY]
-    fields = run(argv, package="findutils").stdout.split("\0")
-    entries: dict[str, list[str]] = {os.fspath(root): [] for root in roots}
-    for root, entry in zip(fields[::2], fields[1::2], strict=False):
-        entries[root].append(entry)
-    return {root: _digest_of(entries[os.fspath(root)]) for root in roots}
-
-
-def _digest_of(entries: list[str]) -> str:
-    return hashlib.sha256("\0".join(sorted(entries)).encode(errors="surrogateescape")).hexdigest()
+    text = "\0" + run(argv, package="findutils").stdout
+    starts = [text.find(f"\0{root}\0") for root in roots]
+    found, end = {}, len(text)
+    for root, start in reversed(list(zip(roots, starts, strict=True))):
+        entries = text[start:end].strip("\0") if start >= 0 else ""
+        found[root] = hashlib.sha256(entries.encode(errors="surrogateescape")).hexdigest()
+        end = start if start >= 0 else end
+    return found
 
 
 def tree_digest(root: Path) -> str:

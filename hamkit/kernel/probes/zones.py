@@ -119,9 +119,9 @@ def per_cpu_pages(tree: Tree) -> Seen:
 
 
 def max_order(tree: Tree) -> Seen:
-    """MAX_ORDER where no option forces another."""
+    """MAX_ORDER where no option forces another: the last branch is for those who chose none."""
     found = [m for m in tree.source(MMZONE).macros("MAX_ORDER") if re.match(r"\(?\d", m.text)]
-    return Seen.at(number(found[0].text), found[0]) if found else _no("MAX_ORDER")
+    return Seen.at(number(found[-1].text), found[-1]) if found else _no("MAX_ORDER")
 
 
 def max_nr_nodes(tree: Tree) -> Seen:
