@@ -16,6 +16,7 @@ from hamkit.build.engine import Engine
 from hamkit.build.image import Image, ImageRequest, make_image, plan_image
 from hamkit.build.kernel24.packed import pack_kernel
 from hamkit.build.kernel24.toolchain import Toolchain
+from hamkit.build.lock import Lock
 from hamkit.build.rpms import BuildRequest, Rpms, build_rpms, cached_rpms, installed_files
 from hamkit.build.srpm import (
     Rendered,
@@ -53,7 +54,7 @@ class Request:
     ``flavour`` None is the distribution's default; ``testing`` builds HAM with its test
     ioctl; ``renew`` uses nothing from the cache; ``keep`` gives the run a folder of its own;
     ``userland`` is a root file system (tar) to be the image's base from now on; ``stand_in`` has another
-    distribution's kernel stand in where this one's cannot be had.
+    distribution's kernel stand in where this one's cannot be had; ``lock`` are the image's packages.
     """
 
     spec: Spec
@@ -64,6 +65,7 @@ class Request:
     keep: bool = False
     userland: Path | None = None
     stand_in: bool = False
+    lock: Lock | None = None
 
 
 @dataclass
@@ -101,6 +103,7 @@ class Pipeline(ProvingCourse):
                 self.request.renew,
                 self.request.userland,
                 self.request.stand_in,
+                self.request.lock,
             )
             made = make_image(asked, self.engine, self.progress)
         return self.ended(made, made.stage)
@@ -157,7 +160,7 @@ class Pipeline(ProvingCourse):
     def plan(self) -> tuple[Planned, ...]:
         """What a run would do, and what the cache holds; starts nothing."""
         spec = self.request.spec
-        name, there = plan_image(spec, self.engine, self.request.stand_in)
+        name, there = plan_image(spec, self.engine, self.request.stand_in, self.request.lock)
         digest = self.engine.image_id(name) if there else None
         srpm = cached_srpm(self.rendered, digest) if digest else None
         image = self.image if digest else None

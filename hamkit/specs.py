@@ -318,10 +318,8 @@ def load_all(folder: Path | None = None) -> dict[str, Spec]:
 
 def _bases(spec: Spec, known: Mapping[str, Spec]) -> Iterator[str]:
     bootable = {name for name, other in known.items() if other.image.suite is not None}
-    for field, name in (
-        ("image.style_base", spec.image.style_base),
-        ("kernel.stand_in", spec.kernel.stand_in),
-    ):
+    named = {"image.style_base": spec.image.style_base, "kernel.stand_in": spec.kernel.stand_in}
+    for field, name in named.items():
         if name and name not in bootable:
             yield f"{spec.name}.toml: {field}: {name!r} is no distribution with a suite to bootstrap"
 

@@ -190,7 +190,8 @@ class Engine:
     def sweep(self) -> None:
         """Remove what a killed run may have left: image layers, a container killed before its start."""
         with contextlib.suppress(*EngineErrors):
-            self.client.images.prune(filters={"dangling": True, "label": LABEL})
+            old = f"{STALE_SECONDS}s"  # what another run has built and not yet named is not dangling
+            self.client.images.prune(filters={"dangling": True, "label": LABEL, "until": old})
             created = self.api.containers(all=True, filters={"label": LABEL, "status": "created"})
             for container in created:
                 if time.time() - container["Created"] >= STALE_SECONDS:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hamkit import specs
+from hamkit.build import lock as locks
 from hamkit.build.base import Base, find_base, forget_userland, make_base, style_of, take_userland
 from hamkit.build.engine import Engine, Job
+from hamkit.build.lock import Lock
 from hamkit.errors import Failure, MissingNeed, UserError
 from hamkit.files import cache_root, folder_whole, sha256_text, write_whole
 from hamkit.progress import Progress
@@ -22,7 +24,8 @@ class ImageRequest:
     """``renew`` makes the image anew even when an image of the same recipe is there.
 
     ``userland`` is a root file system (tar) to be the base from now on. ``stand_in``: where the image would
-    hold no kernel of the distribution, another one's (``kernel.stand_in``) takes its place.
+    hold no kernel of the distribution, another one's (``kernel.stand_in``) takes its place. ``lock`` has
+    its packages installed in those versions and no others.
     """
 
     spec: Spec
@@ -31,6 +34,7 @@ class ImageRequest:
     renew: bool = False
     userland: Path | None = None
     stand_in: bool = False
+    lock: Lock | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,9 @@ class Image:
         return _folder(self.digest) / "packages"
 
 
-def plan_image(spec: Spec, engine: Engine, stand_in: bool = False) -> tuple[str, bool]:
+def plan_image(
+    spec: Spec, engine: Engine, stand_in: bool = False, lock: Lock | None = None
+) -> tuple[str, bool]:
     """Name of the image that ``make_image`` would use, and whether it is there already."""
     base = find_base(spec, engine)
     if base is not None and stand_in and base.kind == "style":
@@ -81,7 +87,7 @@ def plan_image(spec: Spec, engine: Engine, stand_in: bool = False) -> tuple[str,
         base = Base(digest, name, "stand-in") if digest else None
     if base is None:
         return f"hamkit/{spec.name}:(base to be made)", False
-    name = _name(spec, base)
+    name = _name(spec, base, lock)
     return name, engine.image_id(name) is not None
 
 
@@ -96,25 +102,23 @@ def make_image(request: ImageRequest, engine: Engine, progress: Progress) -> Ima
         base = make_base(spec, engine, request.epoch, request.log, progress)
     if request.stand_in and base.kind == "style":
         base = _with_kernel(request, engine, progress)
-    recipe, name = _recipe(spec, base), _name(spec, base)
+    if request.lock:
+        locks.fits(request.lock, spec, base.kind)
+    recipe, name = _recipe(spec, base, request.lock), _name(spec, base, request.lock)
     digest = None if request.renew else engine.image_id(name)
     cached = digest is not None
     if digest is None:
-        try:
-            with progress.step(f"build image {name}") as step:
-                digest = engine.build(recipe, name, request.log, step.note)
-        except Failure:
-            if request.userland:
-                forget_userland(spec, engine)
-            raise
+        digest = _built(request, recipe, name, engine, progress)
     folder = _take_out(spec, engine, digest, request.log, progress)
+    if request.lock:
+        _held(request.lock, folder / "packages", spec, name, engine)
     kernels = dict(line.split() for line in (folder / "kernels").read_text().splitlines())
     stage = StageResult(
         "image",
         Verdict.PASS,
         watch.seconds,
         f"{name} on {base.origin}",
-        inputs={"base": base.digest, "recipe": f"sha256:{sha256_text(recipe)}"},
+        inputs={"base": base.digest, "recipe": f"sha256:{sha256_text(recipe)}"} | _lock_input(request.lock),
         facts={
             "image": digest,
             "kind": base.kind,
@@ -124,6 +128,31 @@ def make_image(request: ImageRequest, engine: Engine, progress: Progress) -> Ima
         cached=cached,
     )
     return Image(spec, digest, base, kernels, stage)
+
+
+def _built(request: ImageRequest, recipe: str, name: str, engine: Engine, progress: Progress) -> str:
+    """The image's digest. A userland of which none can be made is forgotten."""
+    spec, lock = request.spec, request.lock
+    try:
+        with progress.step(f"build image {name}") as step:
+            return engine.build(recipe, name, request.log, step.note)
+    except Failure as bad:
+        if request.userland:
+            forget_userland(spec, engine)
+        raise locks.explained(bad, lock, spec, request.log) if lock else bad from bad
+
+
+def _held(lock: Lock, installed: Path, spec: Spec, name: str, engine: Engine) -> None:
+    """An image that is not as its lock says is not kept."""
+    try:
+        locks.held(lock, installed, spec)
+    except Failure:
+        engine.remove_images([name])
+        raise
+
+
+def _lock_input(lock: Lock | None) -> dict[str, str]:
+    return {"lock": f"sha256:{lock.digest}"} if lock else {}
 
 
 def _kernels_of(spec: Spec) -> Spec:
@@ -158,13 +187,13 @@ def _take_out(spec: Spec, engine: Engine, digest: str, log: Path, progress: Prog
     return folder
 
 
-def _recipe(spec: Spec, base: Base) -> str:
+def _recipe(spec: Spec, base: Base, lock: Lock | None = None) -> str:
     below = {"style": style_of, "stand-in": _kernels_of}.get(base.kind, lambda _: None)
-    return dockerfile(spec, base.digest, base.kind, below(spec))
+    return dockerfile(spec, base.digest, base.kind, below(spec), lock.pins if lock else ())
 
 
-def _name(spec: Spec, base: Base) -> str:
-    return f"hamkit/{spec.name}:{sha256_text(_recipe(spec, base))[:16]}"
+def _name(spec: Spec, base: Base, lock: Lock | None = None) -> str:
+    return f"hamkit/{spec.name}:{sha256_text(_recipe(spec, base, lock))[:16]}"
 
 
 def _folder(digest: str) -> Path:

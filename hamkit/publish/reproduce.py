@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hamkit.publish.record import RunResult
+from hamkit.publish.sbom import ENVIRONMENT_NAME
 from hamkit.publish.templates import shell_environment
 
 SCRIPT_NAME = "reproduce.sh"
@@ -15,8 +16,9 @@ def render_script(result: RunResult) -> str:
     words = repeating(result.argv)
     shipped = SCENARIO_NAME in (file.name for file in result.artifacts)
     scenario = f"$here/{SCENARIO_NAME}" if shipped else None
+    lock = f"$here/{ENVIRONMENT_NAME}" if any("lock" in stage.inputs for stage in result.stages) else None
     template = shell_environment().get_template("reproduce.sh.j2")
-    return template.render(result=result, srpms=srpms, words=words, scenario=scenario)
+    return template.render(result=result, srpms=srpms, words=words, scenario=scenario, lock=lock)
 
 
 def repeating(argv: tuple[str, ...]) -> tuple[str, ...]:

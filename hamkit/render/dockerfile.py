@@ -24,10 +24,13 @@ Kind = Literal["own", "style", "stand-in", "userland"]
 kernel for its own, a user's root file system."""
 
 
-def dockerfile(spec: Spec, base: str, kind: Kind = "own", style_base: Spec | None = None) -> str:
+def dockerfile(
+    spec: Spec, base: str, kind: Kind = "own", style_base: Spec | None = None, pins: tuple[str, ...] = ()
+) -> str:
     """Dockerfile text on top of the image ``base`` (a digest, ``sha256:...``).
 
-    ``style_base`` is the distribution that ``base`` is of where that is not ``spec``.
+    ``style_base`` is the distribution that ``base`` is of where that is not ``spec``; ``pins`` are all
+    packages with their versions, as apt-get takes them (a lock), empty for the newest.
     """
     below = style_base or spec
     facts = {
@@ -42,6 +45,7 @@ def dockerfile(spec: Spec, base: str, kind: Kind = "own", style_base: Spec | Non
         "packages": spec.image.style_packages if kind == "style" else spec.image.packages,
         "folders": _folders(spec),
         "stand_in": None,
+        "pins": pins,
     }
     if kind == "own":
         return render(f"image/{spec.distribution.family}.Dockerfile.j2", facts | _kernels(spec))

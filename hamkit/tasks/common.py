@@ -28,6 +28,7 @@ HELP = {
     "reserve_mb": "with --tree: kernel address space for struct pages, MiB; the scenario's when not given",
     "modversions": "with --tree: a kernel whose symbols carry versions",
     "stand_in": "where the distribution's kernel cannot be had, another one's (specs: kernel.stand_in)",
+    "lock": "install these package versions in the image: build-environment.txt of a release",
     "testing": "build HAM with its test ioctl and fault injection (never for a release)",
 }
 

@@ -65,8 +65,9 @@ def _mark(spec: specs.Spec, field: str) -> str:
         "all": "every distribution; what cannot be built here says why",
         "userland": "root file system (tar) of the distribution, to be its base from now on",
         "mirror": "package source in place of the image's own; more than one with commas",
+        "write_lock": "file for the versions of the image's packages, a lock for --lock",
     }
-    | help_for("distro", "json", "dry_run", "renew")
+    | help_for("distro", "lock", "json", "dry_run", "renew")
 )
 def image(
     _: Context,
@@ -74,6 +75,8 @@ def image(
     all: bool = False,  # noqa: A002 - the flag's name
     userland: str = "",
     mirror: str = "",
+    lock: str = "",
+    write_lock: str = "",
     json: bool = False,
     dry_run: bool = False,
     renew: bool = False,
@@ -86,13 +89,17 @@ def image(
             if code:
                 raise leave(code)
             return None
-        request = replace(request_for(distro, renew=renew), userland=Path(userland) if userland else None)
+        request = replace(
+            request_for(distro, renew=renew, lock=lock), userland=Path(userland) if userland else None
+        )
         request = replace(request, spec=specs.with_mirror(request.spec, mirror.split(",") if mirror else []))
         pipeline = Pipeline(request, Reporter())
         if dry_run:
             return show_plan(pipeline, "image", json)
         with pipeline.locked():
             made = pipeline.image
+        if write_lock:
+            write_whole(Path(write_lock), made.packages.read_bytes())
         return show_stages(pipeline, json, image=made.digest, base=made.base, kernels=made.kernels)
 
 

@@ -56,7 +56,7 @@ def boot(
             pipeline = TreePipeline(tree_request(source, scenario, *kernel, testing, renew, keep), Reporter())
         else:
             flags = (testing, renew, keep, stand_in)
-            pipeline = _of_distribution(distro, flavour or None, scenario or None, *flags)
+            pipeline = _of_distribution(distro, flavour or None, scenario or None, flags)
         if dry_run:
             return show_plan(pipeline, "prove", json)
         with pipeline.locked():
@@ -68,7 +68,9 @@ def boot(
         return show_stages(pipeline, json, comparison=compared)
 
 
-def _of_distribution(distro: str, flavour: str | None, scenario: str | None, *flags: bool) -> Pipeline:
+def _of_distribution(
+    distro: str, flavour: str | None, scenario: str | None, flags: tuple[bool, bool, bool, bool]
+) -> Pipeline:
     from hamkit.pipeline import Pipeline  # noqa: PLC0415 - with Docker's client: a tree needs none of it
     from hamkit.tasks.requests import request_for  # noqa: PLC0415
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from hamkit import scenarios
+from hamkit.build import lock as locks
 from hamkit.model.scenario import Line
 from hamkit.pipeline import Request
 from hamkit.tasks.sources import spec_of
@@ -16,6 +17,7 @@ def request_for(
     renew: bool = False,
     keep: bool = False,
     stand_in: bool = False,
+    lock: str = "",
 ) -> Request:
     return Request(
         spec=spec_of(distro),
@@ -25,4 +27,5 @@ def request_for(
         renew=renew,
         keep=keep,
         stand_in=stand_in,
+        lock=locks.load(Path(lock)) if lock else None,
     )

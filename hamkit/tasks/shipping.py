@@ -25,12 +25,13 @@ from hamkit.tasks.stages import show_plan
 from hamkit.tasks.trees import tree_request
 
 
-@task(help=help_for("distro", "flavour", "scenario", "out", "json", "dry_run", "renew", "keep"))
+@task(help=help_for("distro", "flavour", "scenario", "lock", "out", "json", "dry_run", "renew", "keep"))
 def release(
     _: Context,
     distro: str = "",
     flavour: str = "",
     scenario: str = "",
+    lock: str = "",
     out: str = "",
     json: bool = False,
     dry_run: bool = False,
@@ -39,7 +40,7 @@ def release(
 ) -> None:
     """All stages into dist/<distro>/: source RPM, RPMs, boot, proof, report page, checksums."""
     with told(json):
-        request = request_for(distro, flavour or None, scenario or None, renew=renew, keep=keep)
+        request = request_for(distro, flavour or None, scenario or None, renew=renew, keep=keep, lock=lock)
         if dry_run:
             return show_plan(Pipeline(request, Reporter()), "prove", json)
         chosen = Path(scenario) if scenario else scenarios.default_scenario()
@@ -117,7 +118,7 @@ def version_bump(
 
 @task(
     help={"distro": "distribution: its packages", "tree": TREE}
-    | help_for("flavour", "highmem", "toolchain", "json")
+    | help_for("flavour", "highmem", "toolchain", "lock", "json")
 )
 def reproduce(
     _: Context,
@@ -126,6 +127,7 @@ def reproduce(
     flavour: str = "",
     highmem: str = "",
     toolchain: str = "",
+    lock: str = "",
     json: bool = False,
 ) -> None:
     """Everything built twice, the second time as somebody else would, and compared by digest."""
@@ -135,7 +137,9 @@ def reproduce(
             asked = tree_request(tree, None, flavour, highmem, toolchain)
             made = reproducing.reproduce_tree(asked, Reporter())
         else:
-            made = reproducing.reproduce_distribution(request_for(distro, flavour or None), Reporter())
+            made = reproducing.reproduce_distribution(
+                request_for(distro, flavour or None, lock=lock), Reporter()
+            )
         show.either(json, made, distro or tree, reproducing.COLUMNS, [each.row for each in made.artifacts])
         print(f"{made.stage.verdict.value}: {made.stage.detail}", file=sys.stderr)
         if made.stage.verdict is not Verdict.PASS:

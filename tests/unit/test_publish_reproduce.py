@@ -58,6 +58,14 @@ def repeat(tmp_path: Path, recorded: RunResult, *words: str | Path) -> Completed
     return run(["sh", script, *words], env={"TMPDIR": str(temporary)}, check=False)
 
 
+def test_a_locked_run_is_repeated_with_its_lock(tmp_path: Path) -> None:
+    plain = result(tmp_path, None)
+    assert "--lock" not in render_script(plain)
+    image = plain.stages[0].model_copy(update={"inputs": {"lock": "sha256:" + "0" * 64}})
+    locked = plain.with_changes(stages=(image,))
+    assert '--lock "$here/build-environment.txt"' in render_script(locked)
+
+
 def test_same_srpm_is_repeated(tmp_path: Path) -> None:
     commit = checkout(tmp_path / "hamkit")
     checkout(tmp_path / "hamkit", "a later commit")
