@@ -143,6 +143,7 @@ def explained(matrix: Matrix, row_name: str, column: str) -> list[str]:
     ]
     lines += [f"  fact {name} = {value}" for name, value in cell.facts.items()]
     lines += [f"  step {c.step}, {c.title}: {c.seen}, not {c.expected}" for c in cell.checks]
+    lines += [f"  costs {r.ratio:.4f} of stock, at most {r.limit}: {r.test}" for r in cell.overhead]
     lines += [f"  patch {text.name} {text.digest[:12]}" for text in cell.patches]
     for text in cell.texts:
         lines += [f"  --- {text.name}", *(f"  {line}" for line in matrix.texts[text.digest].splitlines())]

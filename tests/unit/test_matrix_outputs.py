@@ -140,6 +140,8 @@ def test_explanation_of_a_cell() -> None:
     lines = "\n".join(view.explained(sample(), "linux-2.4.20", "builds"))
     assert "linux-2.4.20 (Linux of linux-2.4.20), builds: fail" in lines
     assert "gcc -c x.c" in lines
-    assert "step 2, numnodes: 2, not 3" in "\n".join(view.explained(sample(), "linux-2.4.31", "model"))
+    lines = "\n".join(view.explained(sample(), "linux-2.4.31", "model"))
+    assert "step 2, numnodes: 2, not 3" in lines
+    assert "costs 1.0020 of stock, at most 1.003: fork+exit" in lines
     with pytest.raises(UserError, match="no row"):
         view.explained(sample(), "linux-9", "builds")
