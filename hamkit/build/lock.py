@@ -18,7 +18,8 @@ from hamkit.specs import Spec
 LINE = re.compile(r"([a-z0-9][a-z0-9+.-]*) ([A-Za-z0-9.+:~-]+) ([a-z0-9-]+)")
 LARGEST = 1 << 20  # bytes
 NATIVE = ("amd64", "all")
-GONE = re.compile(r"E: Version '(.+?)' for '(.+?)' was not found|E: Unable to locate package (\S+)")
+GONE = re.compile(r"Version '([^']+)' for '([^']+)' was not found|Unable to locate package (\S+)")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # of what went to standard error, which comes in pieces
 SHOWN = 5
 
 
@@ -78,7 +79,9 @@ def explained(failure: Failure, lock: Lock, spec: Spec, log: Path) -> Failure | 
     """Why an image with a lock did not build: the versions that the archive no longer has, in one line."""
     said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     last = said.rpartition("Step 1/")[2]
-    gone = list(dict.fromkeys(f"{m[2] or m[3]} {m[1] or ''}".strip() for m in GONE.finditer(last)))
+    gone = list(
+        dict.fromkeys(f"{m[2] or m[3]} {m[1] or ''}".strip() for m in GONE.finditer(COLOUR.sub("", last)))
+    )
     if not gone:
         return failure
     more = f" and {len(gone) - SHOWN} more" if len(gone) > SHOWN else ""

@@ -18,8 +18,10 @@ SAID = """Step 1/2 : FROM x
 E: Version '1-1' for 'old' was not found
 Step 1/2 : FROM x
 E: Version '4:11.0.0-1' for 'gcc' was not found
-E: Version '4.2-9' for 'make' was not found
-E: Unable to locate package libfoo1
+\x1b[91mE: \x1b[0m
+\x1b[91mVersion '4.2-9' for 'make' was not found
+\x1b[0m
+\x1b[91mE: Unable to locate package libfoo1\x1b[0m
 """
 
 
