@@ -91,9 +91,10 @@ def test_the_machine_and_its_command_line(tmp_path: Path) -> None:
     assert f"max-ram-below-4g={256 * MIB}" in argv
     assert f"file={tmp_path}/swap.img,if=ide,index=0" in argv
     assert "-smp 2,sockets=2" in argv
-    assert "mem=131072K" in command_line(request).split()
+    assert {"mem=131072K", "noapic"} <= set(command_line(request).split())
     whole = request_(Machine(128 * MIB, 128 * MIB), tmp_path)
     assert "mem=" not in command_line(whole)
+    assert "noapic" not in command_line(whole)
     assert "if=ide,index=0" not in " ".join(describe_machine(whole).argv())
 
 
