@@ -116,7 +116,7 @@ static void prepare(void)
 {
 	int no_devices = 0;
 
-	/* 2.4.0 lets its first process ignore it: nothing is left to wait for */
+	/* 2.4.0 starts with it ignored: nothing would be left to wait for */
 	signal(SIGCHLD, SIG_DFL);
 	if (mount("dev", "/dev", "devtmpfs", 0, NULL)) {
 		no_devices = mount("dev", "/dev", "ramfs", 0, NULL);
