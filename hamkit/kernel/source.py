@@ -22,7 +22,7 @@ from hamkit.kernel.unpack import Writer, unpack_tar
 from hamkit.rpmfiles import extract_rpm, read_package
 from hamkit.run import Argv, run
 
-INVENTORY = r"%H\0%y %P %i %s %m %T@ %C@ %l\0"
+INVENTORY = r"%H\0%y %P %i %s %C@ %l\0"  # the time of change follows mode and content too
 AT_A_TIME = 4  # trees whose inventories are in memory together, for each thread that reads
 READERS = 2
 RPM_MAGIC = b"\xed\xab\xee\xdb"
@@ -73,7 +73,7 @@ def known_names() -> tuple[str, ...]:
 
 
 def remembered_digest(root: Path) -> str:
-    """``tree_digest``, remembered for as long as no file's inode, size, mode or times change."""
+    """``tree_digest``, remembered for as long as no file's inode, size or time of change does."""
     note = cache_root() / "digests" / inventory(root)
     if not note.is_file():
         write_whole(note, tree_digest(root))
@@ -81,7 +81,7 @@ def remembered_digest(root: Path) -> str:
 
 
 def inventory(root: Path) -> str:
-    """SHA-256 over kind, name, inode, size, mode, times and link of every file below ``root``."""
+    """SHA-256 over kind, name, inode, size, time of change and link of every file below ``root``."""
     return inventories((root,))[root]
 
 

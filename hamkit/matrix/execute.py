@@ -6,7 +6,6 @@ dies takes its task with it: the task is given out again, to a new one.
 
 from __future__ import annotations
 
-import importlib.metadata
 import multiprocessing
 import os
 import signal
@@ -46,7 +45,7 @@ class LocalExecutor:
         self._work = work
         self._lock = threading.RLock()
         self._stopped = False
-        self._pool = self._new_pool()
+        self._started: ProcessPoolExecutor | None = None  # a run that finds all in the cache needs none
 
     @property
     def slots(self) -> int:
@@ -60,14 +59,17 @@ class LocalExecutor:
     def stop(self) -> None:
         with self._lock:
             self._stopped = True
-            processes = list((self._pool._processes or {}).values())
-            for process in processes:
+            if self._started is None:
+                return
+            for process in list((self._started._processes or {}).values()):
                 process.terminate()
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._started.shutdown(wait=True, cancel_futures=True)
 
-    def _new_pool(self) -> ProcessPoolExecutor:
-        context = multiprocessing.get_context("forkserver")
-        return ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_begin_worker)
+    def _pool(self, anew: bool = False) -> ProcessPoolExecutor:
+        if self._started is None or anew:
+            context = multiprocessing.get_context("forkserver")
+            self._started = ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_begin_worker)
+        return self._started
 
     def _give(self, task: Task, result: Future[Answer], tries: int) -> None:
         with self._lock:
@@ -75,10 +77,9 @@ class LocalExecutor:
                 result.cancel()
                 return
             try:
-                inner = self._pool.submit(self._work, task)
+                inner = self._pool().submit(self._work, task)
             except BrokenProcessPool:
-                self._pool = self._new_pool()
-                inner = self._pool.submit(self._work, task)
+                inner = self._pool(anew=True).submit(self._work, task)
         inner.add_done_callback(lambda done: self._take(done, task, result, tries))
 
     def _take(self, done: Future[Answer], task: Task, result: Future[Answer], tries: int) -> None:
@@ -88,8 +89,7 @@ class LocalExecutor:
         bad = done.exception()
         if isinstance(bad, BrokenProcessPool) and tries > 1 and not self._stopped:
             with self._lock:
-                if getattr(self._pool, "_broken", False):
-                    self._pool = self._new_pool()
+                self._pool(anew=bool(getattr(self._started, "_broken", False)))
             self._give(task, result, tries - 1)
         elif bad is not None:
             result.set_exception(bad)
@@ -172,9 +172,11 @@ def _cause(done: Any) -> BaseException:
 
 def dask_version() -> str:
     """The installed version; empty without it."""
+    from importlib import metadata  # noqa: PLC0415 - costs more than a run that finds all in the cache can spare
+
     try:
-        return importlib.metadata.version("distributed")
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.version("distributed")
+    except metadata.PackageNotFoundError:
         return ""
 
 

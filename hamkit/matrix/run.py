@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +18,11 @@ from hamkit.matrix.cache import AnswerCache, makers_digests
 from hamkit.matrix.columns import Column
 from hamkit.matrix.costs import with_costs
 from hamkit.matrix.execute import PYTHON, make
-from hamkit.matrix.graph import Answer, Task, wanted_nodes
+from hamkit.matrix.graph import Answer, Node, Task, wanted_nodes
 from hamkit.matrix.nodes import LINES
 from hamkit.matrix.record import Cell, Counts, Matrix, Row
 from hamkit.matrix.rows import RowSpec
 from hamkit.matrix.walk import Progressing, RowPlan, Settings, Walk, Watch
-from hamkit.prove.qemu import version as qemu_version
 from hamkit.render.series import spatch
 from hamkit.scenarios import scenarios_folder
 from hamkit.specs import specs_folder
@@ -60,10 +60,12 @@ def run_matrix(request: MatrixRequest, watch: Watch, keep: Callable[[Matrix], No
     Raises UserError and MissingNeed for an executor that cannot be had.
     """
     started, clock = datetime.datetime.now(datetime.UTC).replace(microsecond=0), Stopwatch()
-    plans = _plans(request)
-    nodes = {node for plan in plans for node in plan.nodes}
-    tools = _tools({tool for node in nodes for tool in node.tools}, request.options)
-    makers = makers_digests({node.makers for node in nodes})
+    with ThreadPoolExecutor(1) as aside:  # reading the trees takes longest
+        planning = aside.submit(_plans, request)
+        nodes = {node for row in request.rows for node in _nodes(request, row)}
+        tools = _tools({tool for node in nodes for tool in node.tools}, request.options)
+        makers = makers_digests({node.makers for node in nodes})
+        plans = planning.result()
     settings = Settings(
         makers={node: makers[node.makers] for node in nodes},
         tools={node: " ".join(f"{t} {tools[t]}" for t in node.tools) for node in nodes},
@@ -84,13 +86,15 @@ def run_matrix(request: MatrixRequest, watch: Watch, keep: Callable[[Matrix], No
 
 
 def _plans(request: MatrixRequest) -> list[RowPlan]:
-    columns = [column.name for column in request.columns]
     subjects = {row: _subject(row) for row in request.rows}
     known = inventories([s for row, s in subjects.items() if row.line == "2.4" and isinstance(s, Path)])
     return [
-        RowPlan(row, wanted_nodes(LINES[row.line], columns), _row_digest(subject, known))
-        for row, subject in subjects.items()
+        RowPlan(row, _nodes(request, row), _row_digest(subject, known)) for row, subject in subjects.items()
     ]
+
+
+def _nodes(request: MatrixRequest, row: RowSpec) -> tuple[Node, ...]:
+    return wanted_nodes(LINES[row.line], [column.name for column in request.columns])
 
 
 def _subject(row: RowSpec) -> Path | str:
@@ -112,7 +116,7 @@ def _tools(names: Iterable[str], options: Mapping[str, str]) -> dict[str, str]:
     ask: Mapping[str, Callable[[], str]] = {
         "spatch": spatch.version,
         "toolchain": lambda: find_toolchain(options.get("toolchain", "")).digest,
-        "qemu": qemu_version,
+        "qemu": _qemu_version,
         "scenario": lambda: _scenarios(options.get("scenario", "")),
     }
     found = {"python": PYTHON}
@@ -122,6 +126,12 @@ def _tools(names: Iterable[str], options: Mapping[str, str]) -> dict[str, str]:
         except (HamkitError, OSError):
             found[name] = "none"
     return found
+
+
+def _qemu_version() -> str:
+    from hamkit.prove.qemu import version  # noqa: PLC0415 - most runs boot nothing
+
+    return version()
 
 
 def _scenarios(chosen: str) -> str:
