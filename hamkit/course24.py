@@ -8,6 +8,7 @@ from typing import Protocol
 from hamkit.build.kernel24.toolchain import Toolchain, find_toolchain
 from hamkit.course import Course
 from hamkit.fetch.source import find_source
+from hamkit.kernel.facts import KernelFacts, probe
 from hamkit.kernel.source import KernelSource
 from hamkit.render.series import SeriesResult
 from hamkit.render.series.cache import cached_series
@@ -40,7 +41,12 @@ class TreeCourse(Course):
         return find_toolchain(self.request.toolchain)
 
     @cached_property
+    def facts(self) -> KernelFacts:
+        return probe(self.source.root)
+
+    @cached_property
     def series(self) -> SeriesResult:
         with self.stage("patch"):
-            made = cached_series(self.source, SERIES_RESERVE_MB, self.progress, self.request.renew)
+            asked = (self.source, SERIES_RESERVE_MB, self.progress, self.request.renew)
+            made = cached_series(*asked, self.facts)
         return self.ended(made, made.stage)

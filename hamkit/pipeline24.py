@@ -26,7 +26,6 @@ from hamkit.build.kernel24.programs import (
 from hamkit.build.kernel24.toolchain import find_toolchain
 from hamkit.course import Planned, ProvingCourse
 from hamkit.course24 import SERIES_RESERVE_MB, TreeCourse
-from hamkit.kernel.facts import probe
 from hamkit.model import i386 as model
 from hamkit.model.scenario import Line, Scenario
 from hamkit.progress import Progress
@@ -92,7 +91,7 @@ class TreePipeline(TreeCourse, ProvingCourse):
             highmem = wanted.kernel.highmem.value
         if reserve is None:
             reserve = (wanted.kernel if wanted else plain).reserve
-        return hotadd_flavour(probe(self.source.root), asked.flavour, highmem, reserve, asked.modversions)
+        return hotadd_flavour(self.facts, asked.flavour, highmem, reserve, asked.modversions)
 
     @cached_property
     def asked_scenario(self) -> Scenario:

@@ -26,6 +26,9 @@ from hamkit.prove.qemu import Session, report_socket
 from hamkit.stage import Stopwatch
 
 OPTIONS = ("console=ttyS0,115200", ROOT, "panic=1")
+# There is a CD and at most one disk: looking for more takes a kernel three seconds
+NO_SUCH_DRIVES = ("hdb=none", "hdd=none", *(f"ide{port}=noprobe" for port in range(2, 6)))
+NO_DISK = "ide0=noprobe"
 SAMPLE_SECONDS = 0.2  # between looks at the zones while memory is used
 LIMITS = Limits(firmware=60.0, kernel=60.0, init=60.0)
 
@@ -118,8 +121,10 @@ def command_line(request: TreeBoot) -> str:
     hidden = "" if request.scenario.limit is None else hidden_memory(request.scenario)
     window = request.scenario.kernel.hotadd
     reserved = "" if window is None else f"hotadd={window}"
-    several = SEVERAL if describe_machine(request).cpus > 1 else ""
-    return " ".join(word for word in (*OPTIONS, several, hidden, reserved, request.append) if word)
+    machine = describe_machine(request)
+    several = SEVERAL if machine.cpus > 1 else ""
+    drives = NO_SUCH_DRIVES if machine.disk else (*NO_SUCH_DRIVES, NO_DISK)
+    return " ".join(word for word in (*OPTIONS, *drives, several, hidden, reserved, request.append) if word)
 
 
 class Observer:

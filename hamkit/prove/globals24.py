@@ -129,15 +129,20 @@ class Reader:
         if not {"node_zones", "node_next", "zone", "zone_size", "zone_free", "zone_start"} <= set(layout):
             return
         node = self._words(self._symbols.places[NODES], 1)[0]
+        first, zone_words, following = (layout[n] // WORD for n in ("node_zones", "zone", "node_next"))
+        words = max(
+            first + len(ZONES) * zone_words, following + 1
+        )  # a question costs more than what it asks for
         for number in range(MOST_NODES):
             if not node:
                 return
+            seen = self._words(node, words)
             for index, name in enumerate(ZONES):
-                place = node + layout["node_zones"] + index * layout["zone"]
-                zone = self._zone(number, name, self._words(place, layout["zone"] // WORD))
+                start = first + index * zone_words
+                zone = self._zone(number, name, seen[start : start + zone_words])
                 if zone.size:
                     yield zone
-            node = self._words(node + layout["node_next"], 1)[0]
+            node = seen[following]
         raise Failure(
             f"the kernel's list of nodes has more than {MOST_NODES}", "its layout was not understood"
         )

@@ -95,6 +95,7 @@ def test_the_machine_and_its_command_line(tmp_path: Path) -> None:
     whole = request_(Machine(128 * MIB, 128 * MIB), tmp_path)
     assert "mem=" not in command_line(whole)
     assert "noapic" not in command_line(whole)
+    assert ["ide0=noprobe" in command_line(each).split() for each in (request, whole)] == [False, True]
     assert "if=ide,index=0" not in " ".join(describe_machine(whole).argv())
 
 

@@ -9,7 +9,7 @@ from filelock import FileLock
 
 from hamkit import __version__
 from hamkit.files import cache_root, project_root, sha256_text, sha256_tree
-from hamkit.kernel.facts import probe
+from hamkit.kernel.facts import KernelFacts, probe
 from hamkit.kernel.source import KernelSource
 from hamkit.progress import Progress
 from hamkit.render.series.render import (
@@ -25,16 +25,21 @@ RENDERERS = ("patches", "templates/kernel", "hamkit/render", "hamkit/kernel")  #
 
 
 def cached_series(
-    source: KernelSource, reserve_mb: int, progress: Progress, renew: bool = False
+    source: KernelSource,
+    reserve_mb: int,
+    progress: Progress,
+    renew: bool = False,
+    facts: KernelFacts | None = None,
 ) -> SeriesResult:
-    """Render the series for a source, or take it from the cache. Raises as ``render_series`` does."""
+    """Render the series for a source, or take it from the cache; ``facts``: the tree's, if known. Raises as
+    ``render_series`` does."""
     folder = series_folder(source, reserve_mb)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         if renew or not folder.is_dir():
             return render_series(SeriesRequest(source.root, folder, reserve_mb), progress)
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    return series_result(folder, manifest, probe(source.root), seconds=0.0, cached=True)
+    return series_result(folder, manifest, facts or probe(source.root), seconds=0.0, cached=True)
 
 
 def series_folder(source: KernelSource, reserve_mb: int) -> Path:
