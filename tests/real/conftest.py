@@ -18,12 +18,20 @@ from hamkit.pipeline import Pipeline, Request
 from hamkit.progress import Quiet
 from hamkit.run import find
 
+ALONE = ("test_matrix_dask", "test_matrix_page", "test_old_rpm", "test_page", "test_rpm_repository")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two lanes for two processes: what runs in Docker Engine, and Linux 2.4, each one after the other."""
+    """Lanes for two processes, each one test after the other: what needs Docker Engine, Linux 2.4, and files
+    that need neither."""
     for item in items:
-        trees = item.get_closest_marker("kernels24") and "engine" not in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("trees" if trees else "engine"))
+        if item.path.stem in ALONE:
+            lane = item.path.stem
+        elif item.get_closest_marker("kernels24") and "engine" not in getattr(item, "fixturenames", ()):
+            lane = "trees"
+        else:
+            lane = "engine"
+        item.add_marker(pytest.mark.xdist_group(lane))
 
 
 @pytest.fixture(scope="session")
