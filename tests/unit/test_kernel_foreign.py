@@ -46,9 +46,22 @@ def test_a_register_of_another_machine(tree: Path, code: str, name: str) -> None
     assert bool(probe(tree).unbuildable) is (name != "none")
 
 
-def test_an_ioctl_that_i386_does_not_number(tree: Path) -> None:
+def test_a_register_that_a_header_of_i386_defines(tree: Path) -> None:
+    (tree / "init").mkdir(exist_ok=True)
+    (tree / "init/main.c").write_text("int f(void)\n{\n\t*BOARD_LED |= 1;\n}\n")
+    assert probe(tree)["board_register"] == "BOARD_LED"
+    (tree / "include/asm-i386/board.h").write_text("#define BOARD_LED\t((volatile int *)0x80)\n")
+    assert probe(tree).unbuildable == ()
+
+
+@pytest.mark.parametrize("header", ["include/asm-i386/ioctls.h", "include/linux/fs.h"])
+def test_an_ioctl_that_i386_does_not_number(tree: Path, header: str) -> None:
     (tree / "fs").mkdir(exist_ok=True)
-    (tree / "fs/ioctl.c").write_text("int f(int c)\n{\n\tswitch (c) {\n\t\tcase FIOQSIZE:\n\t}\n}\n")
-    assert probe(tree).unbuildable == ("fs/ioctl.c uses FIOQSIZE, which asm-i386/ioctls.h does not define",)
-    (tree / "include/asm-i386/ioctls.h").write_text("#define FIOQSIZE\t0x5460\n")
+    code = "int f(int c)\n{\n\tswitch (c) {\n%s\t}\n}\n"
+    (tree / "fs/ioctl.c").write_text(code % "#ifdef CONFIG_ARM\n\t\tcase FIOQSIZE:\n#endif\n")
+    assert probe(tree).unbuildable == ()
+    (tree / "fs/ioctl.c").write_text(code % "\t\tcase FIOQSIZE:\n")
+    assert probe(tree).unbuildable == ("fs/ioctl.c uses FIOQSIZE, which no header of i386 defines",)
+    with (tree / header).open("a") as file:
+        file.write("#define FIOQSIZE\t0x5460\n")
     assert probe(tree).unbuildable == ()
