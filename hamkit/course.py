@@ -42,6 +42,7 @@ class Course(ABC):
     progress: Progress
     watch: Callable[[StageResult], None]
     results: list[StageResult]
+    _alone = False
 
     @property
     @abstractmethod
@@ -53,9 +54,16 @@ class Course(ABC):
 
     @cached_property
     def logs(self) -> Path:
-        """Where this run's logs lie; the next run for the subject replaces what is not kept."""
-        own = f"-{time.strftime(STAMP)}-{os.getpid()}" if self.keep else ""
-        return cache_root() / "runs" / f"{self.subject}{own}"
+        """Where this run's logs lie; the next run for the subject replaces what is not kept.
+
+        Raises RuntimeError for a run that would write into another's folder: neither kept nor ``locked``.
+        """
+        runs = cache_root() / "runs"
+        if self.keep:
+            return _new_folder(runs, f"{self.subject}-{time.strftime(STAMP)}-{os.getpid()}")
+        if not self._alone:
+            raise RuntimeError(f"a run for {self.subject} is neither kept nor locked")
+        return runs / self.subject
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -69,7 +77,9 @@ class Course(ABC):
             self.progress.note(f"another run for {self.subject} is under way, waiting for it")
             lock.acquire()
         try:
-            shutil.rmtree(self.logs, ignore_errors=True)
+            self._alone = True
+            if not self.keep:
+                shutil.rmtree(self.logs, ignore_errors=True)
             yield
         finally:
             lock.release()
@@ -92,6 +102,16 @@ class Course(ABC):
     def tell(self, stage: StageResult) -> None:
         self.results.append(stage)
         self.watch(stage)
+
+
+def _new_folder(parent: Path, name: str, number: int = 1) -> Path:
+    """A folder that nobody else has, under that name or one that begins with it."""
+    folder = parent / (name if number == 1 else f"{name}-{number}")
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return _new_folder(parent, name, number + 1)
+    return folder
 
 
 class ProvingCourse(Course):

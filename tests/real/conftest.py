@@ -21,6 +21,7 @@ from hamkit.run import find
 ALONE = ("test_matrix_dask", "test_matrix_page", "test_old_rpm", "test_page", "test_rpm_repository")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Lanes for two processes, each one test after the other: what needs Docker Engine, Linux 2.4, and files
     that need neither."""
@@ -32,6 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         else:
             lane = "engine"
         item.add_marker(pytest.mark.xdist_group(lane))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Without their lanes tests disturb each other: xdist shows a test's group at the end of its name."""
+    astray = [item.nodeid for item in session.items if "@" not in item.nodeid.rpartition("]")[2]]
+    if session.config.getoption("loadgroup", False) and astray:
+        raise pytest.UsageError(f"pytest-xdist put {astray[0]} into no lane: pytest {pytest.__version__}")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ Trees and compiler lie in the cache (``kernels/``, ``toolchains/``); what is not
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,17 +47,21 @@ Pipelines = Callable[..., TreePipeline]
 
 
 @pytest.fixture
-def pipeline() -> Pipelines:
+def pipeline() -> Iterator[Pipelines]:
     """Pipelines that keep a run's logs until the test has ended."""
+    made: list[TreePipeline] = []
 
     def make(name: str, scenario: str = "", **more: object) -> TreePipeline:
         if not (cache_root() / "kernels" / name / "Makefile").is_file():
             pytest.skip(f"no kernel tree {name}: unpack one below {cache_root()}/kernels")
         path = scenarios.scenarios_folder() / f"{scenario}.toml"
         wanted = scenarios.load(path, Line.LINUX24) if scenario else None
-        return TreePipeline(TreeRequest(name, wanted, **more), Quiet())  # type: ignore[arg-type]
+        made.append(TreePipeline(TreeRequest(name, wanted, keep=True, **more), Quiet()))  # type: ignore[arg-type]
+        return made[-1]
 
-    return make
+    yield make
+    for run in made:
+        shutil.rmtree(run.logs, ignore_errors=True)
 
 
 def disagreements(run: TreePipeline) -> list[Check]:
