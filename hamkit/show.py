@@ -19,9 +19,9 @@ from hamkit.errors import HamkitError, MissingNeed
 from hamkit.stage import StageResult, Verdict
 
 if TYPE_CHECKING:  # what is shown is made elsewhere: every task imports this module
-    from hamkit.overhead import Overhead
+    from hamkit.courses.overhead import Overhead
     from hamkit.prove.comparison import Comparison
-    from hamkit.prove.overhead import ModeRow, Row
+    from hamkit.prove.overhead.verdicts import ModeRow, Row
 
 COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNSUPPORTED: "yellow", Verdict.NOT_RUN: "dim"}
 LARGEST_RATIO = 100.0  # a limit above is a count

@@ -25,7 +25,7 @@ from hamkit.errors import HamkitError, MissingNeed, UserError
 from hamkit.fetch.names import shown
 from hamkit.files import write_whole
 from hamkit.kernel.unpack import LARGEST
-from hamkit.progress import Progress, Step
+from hamkit.progress import Progress, Quiet, Step
 
 CHUNK = 1 << 16
 MB = 1 << 20
@@ -36,13 +36,18 @@ AGAIN = (408, 429, 500, 502, 503, 504)  # what may be over in a moment
 @dataclass(frozen=True)
 class Patience:
     """``tries`` without a byte of progress, seconds to connect, between two pieces, and before trying
-    again (doubled each time); ``largest``: bytes of a file."""
+    again (doubled each time); ``largest``: bytes of a file, which is ``what``."""
 
     tries: int = 4
     connect: float = 20.0
     read: float = 60.0
     pause: float = 1.0
     largest: int = LARGEST
+    what: str = "kernel source"
+
+    @property
+    def limit(self) -> str:
+        return f"no {self.what} has more than {self.largest}"
 
 
 PATIENCE = Patience()
@@ -121,12 +126,31 @@ def download(urls: Sequence[str], part: Part, progress: Progress, patience: Pati
     raise worst("; ".join(bad.message for bad in said), said[-1].hint)
 
 
+def fetch(url: str, target: Path, limit: int, what: str) -> Path:
+    """One file from a URL (http, https), made anew: ``what`` it is, and how many bytes such a one may have.
+
+    Raises as ``download`` does, and UserError for what is no such URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise UserError(f"not a URL that can be fetched: {shown(url)}", "http or https, without a password")
+    part = Part(target)
+    part.drop()
+    try:
+        download([url], part, Quiet(), Patience(tries=2, largest=limit, what=what))
+    except HamkitError:
+        part.drop()
+        raise
+    part.become(target)
+    return target
+
+
 def _copy(url: str, part: Part, patience: Patience) -> None:
     path = Path(unquote(urlsplit(url).path))
     try:
         with path.open("rb") as source:
             if os.fstat(source.fileno()).st_size > patience.largest:
-                raise UserError(f"{path} is too large", f"no kernel source has more than {patience.largest}")
+                raise UserError(f"{path} is too large", patience.limit)
             part.begin(Origin(url))
             with part.opened() as stream:
                 shutil.copyfileobj(source, stream)
@@ -167,9 +191,7 @@ def _try(session: requests.Session, url: str, part: Part, step: Step, patience: 
             part.drop()
             raise Interrupted("the server has another part than was asked for")
         if total is not None and total > patience.largest:
-            raise UserError(
-                f"{shown(url)} has {total} bytes", f"no kernel source has more than {patience.largest}"
-            )
+            raise UserError(f"{shown(url)} has {total} bytes", patience.limit)
         if not rest:
             part.begin(Origin(url, _validator(answer), total))
         _receive(answer, part, total, step, patience)
@@ -221,7 +243,7 @@ def _receive(
         part.drop()
         raise UserError(
             f"{shown(answer.url)} sends more than {limit} bytes",
-            "that is no kernel source" if total is None else "its server is broken: give another URL",
+            f"that is no {patience.what}" if total is None else "its server is broken: give another URL",
         )
     if total is not None and done < total:
         raise Interrupted(f"the connection ended after {done} of {total} bytes")

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hamkit.courses.reproduce import Reproduced
 from hamkit.errors import HamkitError, MissingNeed
 from hamkit.matrix.graph import Answer
 from hamkit.matrix.record import Cell, Text
 from hamkit.publish.places import Places
-from hamkit.reproduce import Reproduced
 from hamkit.stage import StageResult, Stopwatch, Verdict
 
 MOST_TEXT = 64 << 10  # characters that are kept of a log: its end

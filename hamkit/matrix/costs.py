@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hamkit import measured
 from hamkit.matrix.record import Cell, Ratio, Row
+from hamkit.prove.overhead import measured
 from hamkit.stage import Verdict
 
 COUNTED = "counted as"  # a fact of a built kernel: the cache's name of its twin that is counted

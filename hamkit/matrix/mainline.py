@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from hamkit import scenarios, specs
+from hamkit.courses.distribution import Pipeline, Request
+from hamkit.courses.reproduce import reproduce_distribution
 from hamkit.matrix.answers import Texts, digest_of, guarded, of_stage, reproduced_cell
 from hamkit.matrix.booting import boot_cells
 from hamkit.matrix.graph import Answer, Task
 from hamkit.matrix.record import Cell
-from hamkit.pipeline import Pipeline, Request
 from hamkit.progress import Quiet
-from hamkit.reproduce import reproduce_distribution
 from hamkit.stage import Verdict
 
 NOTHING_TO_COMPARE = "this kernel is not patched: there is no other one to hold it against"

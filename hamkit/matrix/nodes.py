@@ -20,7 +20,7 @@ PATCH_PACKERS = ("specs", "hamkit/build", "hamkit/render", "templates/spec", "te
 PACKERS = ("hamkit/build", "hamkit/render", "templates/spec", "ham-src", "CHANGELOG.md")
 CHECKERS = ("hamkit/prove/rpm", "hamkit/rpmfiles")
 PROVERS = ("hamkit/prove", "hamkit/model")
-COUNTERS = ("hamkit/overhead.py", "hamkit/prove", "hamkit/build/kernel24", "specs/limits", "ham-src")
+COUNTERS = ("hamkit/courses/overhead.py", "hamkit/prove", "hamkit/build/kernel24", "specs/limits", "ham-src")
 
 ASKERS = ("hamkit/matrix/answers.py", "hamkit/matrix/booting.py")  # who makes cells of what stages say
 

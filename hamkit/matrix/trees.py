@@ -9,7 +9,11 @@ from pathlib import Path
 from hamkit import scenarios, specs
 from hamkit.build.kernel24.apply import try_series
 from hamkit.build.kernel24.build import ConfigurationRefused, kernel_folder
-from hamkit.course24 import SERIES_RESERVE_MB
+from hamkit.courses.distribution import PatchPipeline, Request
+from hamkit.courses.linux24 import TreePipeline, TreeRequest
+from hamkit.courses.overhead import OverheadPipeline, OverheadRequest, counted_flavour
+from hamkit.courses.reproduce import reproduce_tree
+from hamkit.courses.tree import SERIES_RESERVE_MB
 from hamkit.errors import HamkitError
 from hamkit.files import cache_root, scratch_folder
 from hamkit.kernel.facts import probe
@@ -21,12 +25,8 @@ from hamkit.matrix.costs import COUNTED, ratios
 from hamkit.matrix.graph import Answer, Task
 from hamkit.matrix.record import Cell
 from hamkit.model.scenario import Line
-from hamkit.overhead import OverheadPipeline, OverheadRequest, counted_flavour
-from hamkit.pipeline import PatchPipeline, Request
-from hamkit.pipeline24 import TreePipeline, TreeRequest
 from hamkit.progress import Quiet
 from hamkit.render.series import SeriesRequest, render_series, unsupported
-from hamkit.reproduce import reproduce_tree
 from hamkit.stage import Stopwatch, Verdict
 
 

@@ -6,9 +6,9 @@ from invoke import Context, task
 from pydantic_core import to_jsonable_python
 
 from hamkit import show
+from hamkit.courses.distribution import Pipeline, Request
+from hamkit.courses.overhead import OverheadPipeline, OverheadRequest
 from hamkit.errors import UserError
-from hamkit.overhead import OverheadPipeline, OverheadRequest
-from hamkit.pipeline import Pipeline, Request
 from hamkit.progress import Reporter
 from hamkit.prove import bench as benching
 from hamkit.stage import Verdict

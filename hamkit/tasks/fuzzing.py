@@ -7,11 +7,11 @@ from pathlib import Path
 from invoke import Context, task
 
 from hamkit import show
+from hamkit.courses.distribution import Pipeline
+from hamkit.courses.linux24 import TreePipeline
 from hamkit.errors import UserError
 from hamkit.files import project_root
 from hamkit.model.scenario import Line
-from hamkit.pipeline import Pipeline
-from hamkit.pipeline24 import TreePipeline
 from hamkit.progress import Reporter
 from hamkit.prove.fuzz import finding
 from hamkit.prove.fuzz.campaign import Stand, campaign

@@ -9,11 +9,11 @@ from invoke import Context, task
 from hamkit import show, specs
 from hamkit.build import lastjob
 from hamkit.build.engine import Engine
+from hamkit.courses.distribution import KernelRpmPipeline, PatchPipeline, Pipeline, deliver, every_image
+from hamkit.courses.linux24 import TreePipeline
 from hamkit.errors import UserError
 from hamkit.fetch.source import find_source
 from hamkit.files import write_whole
-from hamkit.pipeline import KernelRpmPipeline, PatchPipeline, Pipeline, deliver, every_image
-from hamkit.pipeline24 import TreePipeline
 from hamkit.progress import Reporter
 from hamkit.prove import rpm
 from hamkit.render.kernelpatch import check_line

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from invoke import Context, task
 
 from hamkit import scenarios, show
+from hamkit.courses.linux24 import TreePipeline
 from hamkit.model import expectation
-from hamkit.pipeline24 import TreePipeline
 from hamkit.progress import Reporter
 from hamkit.prove.console import judge as judge_log
 from hamkit.stage import Verdict
@@ -20,7 +20,7 @@ from hamkit.tasks.stages import show_plan, show_stages
 from hamkit.tasks.trees import tree_request
 
 if TYPE_CHECKING:
-    from hamkit.pipeline import Pipeline
+    from hamkit.courses.distribution import Pipeline
 
 
 @task(
@@ -71,7 +71,7 @@ def boot(
 def _of_distribution(
     distro: str, flavour: str | None, scenario: str | None, flags: tuple[bool, bool, bool, bool]
 ) -> Pipeline:
-    from hamkit.pipeline import Pipeline  # noqa: PLC0415 - with Docker's client: a tree needs none of it
+    from hamkit.courses.distribution import Pipeline  # noqa: PLC0415 - with Docker's client: a tree needs none of it
     from hamkit.tasks.requests import request_for  # noqa: PLC0415
 
     return Pipeline(request_for(distro, flavour, scenario, *flags), Reporter())

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from hamkit import scenarios
 from hamkit.build import lock as locks
+from hamkit.courses.distribution import Request
 from hamkit.model.scenario import Line
-from hamkit.pipeline import Request
 from hamkit.tasks.sources import spec_of
 
 

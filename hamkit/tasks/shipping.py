@@ -6,17 +6,17 @@ from pathlib import Path
 
 from invoke import Context, task
 
-from hamkit import reproduce as reproducing
 from hamkit import scenarios, show
+from hamkit.courses import reproduce as reproducing
+from hamkit.courses.distribution import Pipeline
+from hamkit.courses.release import ReleaseRequest
+from hamkit.courses.release import release as make_release
 from hamkit.errors import UserError
 from hamkit.files import project_root
-from hamkit.pipeline import Pipeline
 from hamkit.progress import Reporter
 from hamkit.publish import signing
 from hamkit.publish import verify as verifying
 from hamkit.publish import version as versions
-from hamkit.release import ReleaseRequest
-from hamkit.release import release as make_release
 from hamkit.stage import Verdict
 from hamkit.tasks.common import TREE, dist_folder, given, help_for, leave, told
 from hamkit.tasks.requests import request_for

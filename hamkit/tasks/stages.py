@@ -8,8 +8,8 @@ from hamkit import show
 from hamkit.tasks.common import leave
 
 if TYPE_CHECKING:  # neither waits for the other's modules
-    from hamkit.pipeline import Pipeline
-    from hamkit.pipeline24 import TreePipeline
+    from hamkit.courses.distribution import Pipeline
+    from hamkit.courses.linux24 import TreePipeline
 
 
 def show_plan(pipeline: Pipeline | TreePipeline, last: str, json: bool) -> None:

@@ -4,8 +4,8 @@ Docker's client."""
 from pathlib import Path
 
 from hamkit import scenarios
+from hamkit.courses.linux24 import TreeRequest
 from hamkit.model.scenario import Line
-from hamkit.pipeline24 import TreeRequest
 
 
 def tree_request(

@@ -12,9 +12,9 @@ from filelock import FileLock
 from hamkit import scenarios, specs
 from hamkit.build.engine import Engine
 from hamkit.build.image import Image
+from hamkit.courses.distribution import Pipeline, Request
 from hamkit.errors import MissingNeed
 from hamkit.files import cache_root
-from hamkit.pipeline import Pipeline, Request
 from hamkit.progress import Quiet
 from hamkit.run import find
 

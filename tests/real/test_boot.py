@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from hamkit.courses.distribution import Pipeline
 from hamkit.errors import UserError
 from hamkit.model.scenario import AbuseStep, AddStep, Machine, Scenario, UseStep
-from hamkit.pipeline import Pipeline
 from hamkit.progress import Quiet
 from hamkit.prove.bench import boot_ratio
 from hamkit.prove.boot import BootRequest, boot

@@ -16,9 +16,9 @@ from hamkit.build.engine import Engine, Job
 from hamkit.build.rpms import BuildRequest, build_rpms, compiler_warnings, installed_files
 from hamkit.build.sources import source_files
 from hamkit.build.srpm import SrpmRequest, build_srpm, render_srpm
+from hamkit.courses.distribution import Pipeline
 from hamkit.errors import Failure
 from hamkit.files import project_root, sha256_file
-from hamkit.pipeline import Pipeline
 from hamkit.progress import Quiet
 from hamkit.stage import Verdict
 
@@ -29,7 +29,7 @@ BUILD_ELSEWHERE = """
 import sys
 from pathlib import Path
 from hamkit import scenarios, specs
-from hamkit.pipeline import Pipeline, Request
+from hamkit.courses.distribution import Pipeline, Request
 from hamkit.progress import Quiet
 made = Pipeline(Request(specs.load("debian-12"), scenarios.load()), Quiet()).srpm
 print(made.path, made.stage.cached, sys.modules["hamkit.build.srpm"].__file__)

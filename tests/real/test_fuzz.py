@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from hamkit.build.kernel24.toolchain import known_toolchains
+from hamkit.courses.linux24 import TreePipeline, TreeRequest
 from hamkit.files import cache_root
 from hamkit.model.scenario import AddStep, Line
-from hamkit.pipeline24 import TreePipeline, TreeRequest
 from hamkit.progress import Quiet
 from hamkit.prove.fuzz.campaign import Result, campaign
 from hamkit.prove.fuzz.draw import Ground, draw

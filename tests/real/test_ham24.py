@@ -12,9 +12,9 @@ import pytest
 from hamkit import scenarios
 from hamkit.build.kernel24.modules import ModulesRequest, build_modules
 from hamkit.build.kernel24.toolchain import find_toolchain
+from hamkit.courses.distribution import Pipeline
+from hamkit.courses.linux24 import TreePipeline, TreeRequest
 from hamkit.model.scenario import Line
-from hamkit.pipeline import Pipeline
-from hamkit.pipeline24 import TreePipeline, TreeRequest
 from hamkit.progress import Quiet
 from hamkit.prove.boot import boot
 from hamkit.prove.frames import frames

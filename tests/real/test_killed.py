@@ -14,8 +14,8 @@ import pytest
 
 from hamkit import LABEL
 from hamkit.build.engine import Engine
+from hamkit.courses.distribution import Pipeline
 from hamkit.files import PREFIX, cache_root, project_root
-from hamkit.pipeline import Pipeline
 
 HEARING = ("env", "--default-signal=INT")  # tests started in the background hand an ignored SIGINT down
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]

@@ -10,8 +10,8 @@ import pytest
 from hamkit import scenarios
 from hamkit.build import lock as locks
 from hamkit.build.engine import Engine
+from hamkit.courses.distribution import Pipeline, Request
 from hamkit.errors import MissingNeed
-from hamkit.pipeline import Pipeline, Request
 from hamkit.progress import Quiet
 
 pytestmark = [pytest.mark.engine]

@@ -17,9 +17,9 @@ from hamkit import __version__, scenarios, specs
 from hamkit.build import rpmbuild
 from hamkit.build.engine import Engine, Job
 from hamkit.build.image import Image
+from hamkit.courses.distribution import Pipeline, Request
 from hamkit.errors import UserError
 from hamkit.model.scenario import AddStep, Machine, Scenario, UseStep
-from hamkit.pipeline import Pipeline, Request
 from hamkit.progress import Quiet
 from hamkit.prove.boot import boot
 from hamkit.prove.compare import compare

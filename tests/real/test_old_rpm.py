@@ -16,9 +16,9 @@ import pytest
 from hamkit import scenarios, specs
 from hamkit.build.engine import Engine
 from hamkit.build.kernel24.programs import COMPILER, PACKAGE
+from hamkit.courses.distribution import Pipeline, Request
 from hamkit.errors import MissingNeed
 from hamkit.files import cache_root
-from hamkit.pipeline import Pipeline, Request
 from hamkit.progress import Quiet
 from hamkit.prove.rpm import CheckRequest, Program, check, program_checks, real_programs
 from hamkit.prove.rpm.spec_text import unknown_constructs

@@ -8,10 +8,10 @@ import shutil
 import pytest
 
 from hamkit.build.kernel24.toolchain import known_toolchains
+from hamkit.courses.overhead import OverheadPipeline, OverheadRequest
 from hamkit.files import cache_root
-from hamkit.overhead import OverheadPipeline, OverheadRequest
 from hamkit.progress import Quiet
-from hamkit.prove.overhead import HOTADD
+from hamkit.prove.overhead.verdicts import HOTADD
 from hamkit.stage import Verdict
 from tests.real.test_kernel24 import GUEST_CC, tree
 

@@ -20,11 +20,11 @@ from hamkit import scenarios, specs
 from hamkit.build.engine import Engine, Job
 from hamkit.build.image import Image
 from hamkit.build.kernel24.toolchain import known_toolchains
+from hamkit.courses.distribution import KernelRpmPipeline, PatchPipeline, Pipeline, Request
+from hamkit.courses.linux24 import TreePipeline, TreeRequest
 from hamkit.errors import Failure, MissingNeed, UserError
 from hamkit.files import cache_root, project_root, sha256_file
 from hamkit.kernel.source import open_source
-from hamkit.pipeline import KernelRpmPipeline, PatchPipeline, Pipeline, Request
-from hamkit.pipeline24 import TreePipeline, TreeRequest
 from hamkit.progress import Quiet
 from hamkit.prove.rpm import CheckRequest, check
 from hamkit.render.series import check_tree

@@ -15,8 +15,8 @@ import jsonschema
 import pytest
 
 from hamkit import LABEL, scenarios, specs
+from hamkit.courses.distribution import Pipeline, Request
 from hamkit.files import project_root
-from hamkit.pipeline import Pipeline, Request
 from hamkit.progress import Quiet
 from hamkit.publish.sums import verify_sums
 from hamkit.stage import Verdict

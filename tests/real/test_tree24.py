@@ -15,10 +15,10 @@ from hamkit import scenarios
 from hamkit.build.kernel24.modules import ModulesRequest, build_modules
 from hamkit.build.kernel24.programs import COMPILER, PACKAGE
 from hamkit.build.kernel24.toolchain import known_toolchains
+from hamkit.courses.linux24 import TreePipeline, TreeRequest
 from hamkit.files import cache_root
 from hamkit.kernel.source import tree_digest
 from hamkit.model.scenario import Line
-from hamkit.pipeline24 import TreePipeline, TreeRequest
 from hamkit.progress import Quiet
 from hamkit.prove.comparison import Check
 from hamkit.run import install_hint

@@ -8,15 +8,23 @@ from pathlib import Path
 import pytest
 
 from hamkit.build.kernel24.flavours import counting_flavour, hotadd_flavour, stock_flavour
+from hamkit.courses.overhead import OverheadPipeline, OverheadRequest
 from hamkit.errors import Failure, UserError
 from hamkit.files import project_root
 from hamkit.kernel.facts import Fact, KernelFacts
 from hamkit.kernel.identify import Identity
-from hamkit.limits import load_limits
-from hamkit.overhead import OverheadPipeline, OverheadRequest
 from hamkit.progress import Quiet
-from hamkit.prove.bench24 import Added, CountRequest, Counts, describe_machine, disc, read_counts, steps
-from hamkit.prove.overhead import AFTER, BEFORE, HOTADD, Row, Runs, compare_modes, judge, verdict
+from hamkit.prove.overhead.count import (
+    Added,
+    CountRequest,
+    Counts,
+    describe_machine,
+    disc,
+    read_counts,
+    steps,
+)
+from hamkit.prove.overhead.limits import load_limits
+from hamkit.prove.overhead.verdicts import AFTER, BEFORE, HOTADD, Row, Runs, compare_modes, judge, verdict
 from hamkit.stage import Verdict
 
 MIB = 1 << 20

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hamkit.course import Course
+from hamkit.courses.course import Course
 from hamkit.progress import Quiet
 
 

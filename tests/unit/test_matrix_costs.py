@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic_core import to_jsonable_python
 
-from hamkit import limits, measured
+from hamkit.courses.overhead import Overhead
 from hamkit.matrix.costs import COUNTED, ratios, unmeasured, with_costs
 from hamkit.matrix.page import render_matrix_page
 from hamkit.matrix.record import Cell, Row
-from hamkit.overhead import Overhead
-from hamkit.prove.overhead import AFTER, BEFORE, HOTADD
-from hamkit.prove.overhead import Row as Measured
+from hamkit.prove.overhead import limits, measured
+from hamkit.prove.overhead.verdicts import AFTER, BEFORE, HOTADD
+from hamkit.prove.overhead.verdicts import Row as Measured
 from hamkit.stage import Verdict
 from tests.unit.matrix_sample import row, sample
 

@@ -104,9 +104,9 @@ def test_a_repository_of_the_network(tmp_path: Path) -> None:
         assert "ham-7-1" in told(judge(mine(tmp_path), f"{url}/repo/"))["upgrade"].seen
         assert "ham-7-1" in told(judge(mine(tmp_path), f"{url}/repo/repodata/repomd.xml"))["upgrade"].seen
         assert "ham-8-1" in told(judge(mine(tmp_path), f"{url}/repo/ham.rpm"))["upgrade"].seen
-        with pytest.raises(UserError, match="HTTP 404"):
+        with pytest.raises(UserError, match="the server says 404"):
             judge(mine(tmp_path), f"{url}/none")
-    with pytest.raises(MissingNeed, match="cannot be reached"):
+    with pytest.raises(MissingNeed, match="Connection refused"):
         judge(mine(tmp_path), f"{url}/repo")
     with pytest.raises(UserError, match="not a URL that can be fetched"):
         judge(mine(tmp_path), "http://user:secret@localhost/repo")

@@ -51,7 +51,7 @@ def imported_by(words: str) -> set[str]:
 
 
 def test_the_matrix_needs_neither_docker_nor_bills_of_materials() -> None:
-    heavy = {"docker", "requests", "cyclonedx", "elftools", "hamkit.pipeline24"}
+    heavy = {"docker", "requests", "cyclonedx", "elftools", "hamkit.courses.linux24"}
     assert heavy.isdisjoint(imported_by("import hamkit.tasks.matrix"))
 
 
@@ -68,8 +68,10 @@ def test_a_boot_of_a_tree_imports_no_docker() -> None:
         "import hamkit.tasks.proof"
     )
     seen = imported_by(words.replace("\n", "\n"))
-    assert "hamkit.pipeline24" in seen
-    assert (HEAVY | {"hamkit.pipeline", "hamkit.overhead", "hamkit.doctor"}).isdisjoint(seen)
+    assert "hamkit.courses.linux24" in seen
+    assert (HEAVY | {"hamkit.courses.distribution", "hamkit.courses.overhead", "hamkit.doctor"}).isdisjoint(
+        seen
+    )
 
 
 @pytest.mark.parametrize("module", ["kernels", "proof", "matrix"])

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from hamkit.download import download
 from hamkit.errors import UserError
 from hamkit.files import scratch_folder, sha256_file
 from hamkit.prove.rpm.dependency import OBSOLETES, PROVIDES, dependencies
@@ -64,14 +63,18 @@ def _local(path: Path, place: str, interest: Interest) -> Published:
 
 
 def _remote(url: str, interest: Interest) -> Published:
+    from hamkit.fetch import download  # noqa: PLC0415 - an HTTP client, for few runs
+
     with scratch_folder("repository") as work:
         if url.endswith(".rpm"):
-            path = download(url, work / "package.rpm", MAX_PACKAGE)
+            path = download.fetch(url, work / "package.rpm", MAX_PACKAGE, "package")
             return Published(url, "package", *chosen(interest, [_read(path)]))
         base = url.removesuffix(f"/{REPOMD}").removesuffix("/repodata")
 
         def fetch(name: str, limit: int) -> Path:
-            return download(f"{base}/{name}", work / PurePosixPath(name).name, limit)
+            return download.fetch(
+                f"{base}/{name}", work / PurePosixPath(name).name, limit, "file of a repository"
+            )
 
         return _repository(url, interest, fetch)
 

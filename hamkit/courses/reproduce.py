@@ -20,10 +20,10 @@ from hamkit.build.kernel24.programs import build_programs
 from hamkit.build.rpms import BuildRequest, build_rpms, can_build
 from hamkit.build.sources import archive
 from hamkit.build.srpm import SrpmRequest, build_srpm
+from hamkit.courses.distribution import Pipeline, Request
+from hamkit.courses.linux24 import TreePipeline, TreeRequest
 from hamkit.errors import HamkitError
 from hamkit.files import project_root, scratch_folder, write_whole
-from hamkit.pipeline import Pipeline, Request
-from hamkit.pipeline24 import TreePipeline, TreeRequest
 from hamkit.progress import Progress
 from hamkit.prove.boot24 import disc
 from hamkit.prove.iso import write_iso

@@ -1,6 +1,6 @@
 """The stages in order, each run at most once: what a task needs is what it asks for.
 
-render -> image -> srpm -> check -> build -> boot -> prove; ``hamkit.release`` adds publish.
+render -> image -> srpm -> check -> build -> boot -> prove; ``hamkit.courses.release`` adds publish.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from hamkit.build.srpm import (
     render_kernel_patch,
     render_srpm,
 )
-from hamkit.course import Planned, ProvingCourse
+from hamkit.courses.course import Planned, ProvingCourse
+from hamkit.courses.linux24 import TreePipeline
 from hamkit.errors import Failure, HamkitError, MissingNeed
 from hamkit.files import sha256_file, write_whole
 from hamkit.kernel.source import KernelSource
 from hamkit.model.scenario import Scenario
-from hamkit.pipeline24 import TreePipeline
 from hamkit.progress import Progress
 from hamkit.prove.boot import BootRequest, BootResult, boot
 from hamkit.prove.compare import compare

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hamkit.courses.distribution import STAGES, Pipeline, Request
 from hamkit.errors import HamkitError
 from hamkit.files import project_root
-from hamkit.pipeline import STAGES, Pipeline, Request
 from hamkit.progress import Progress
 from hamkit.prove.qemu import version as qemu_version
 from hamkit.publish.dist import PublishRequest, PublishResult, publish

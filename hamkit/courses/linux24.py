@@ -24,8 +24,8 @@ from hamkit.build.kernel24.programs import (
     programs_folder,
 )
 from hamkit.build.kernel24.toolchain import find_toolchain
-from hamkit.course import Planned, ProvingCourse
-from hamkit.course24 import SERIES_RESERVE_MB, TreeCourse
+from hamkit.courses.course import Planned, ProvingCourse
+from hamkit.courses.tree import SERIES_RESERVE_MB, TreeCourse
 from hamkit.model import i386 as model
 from hamkit.model.scenario import Line, Scenario
 from hamkit.progress import Progress

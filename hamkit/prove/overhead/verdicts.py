@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hamkit.build.kernel24.build import Highmem
-from hamkit.limits import OverheadLimits
-from hamkit.prove.bench24 import Counts
+from hamkit.prove.overhead.count import Counts
+from hamkit.prove.overhead.limits import OverheadLimits
 from hamkit.stage import Verdict
 
 BEFORE, AFTER, HOTADD = "before any add", "after adds", "hot-add"

@@ -9,19 +9,19 @@ from functools import cached_property
 
 from pydantic_core import to_jsonable_python
 
-from hamkit import measured
 from hamkit.build.kernel24.build import Flavour, Highmem, Kernel, KernelRequest, build_kernel
 from hamkit.build.kernel24.flavours import counting_flavour, hotadd_flavour, stock_flavour
 from hamkit.build.kernel24.modules import ModulesRequest, build_modules
 from hamkit.build.kernel24.programs import build_programs
-from hamkit.course24 import SERIES_RESERVE_MB, TreeCourse
+from hamkit.courses.tree import SERIES_RESERVE_MB, TreeCourse
 from hamkit.errors import UserError
 from hamkit.files import write_whole
 from hamkit.kernel.facts import KernelFacts
-from hamkit.limits import OverheadLimits, load_limits
 from hamkit.progress import Progress
-from hamkit.prove.bench24 import PROGRAMS, Added, CountRequest, Counts, count
-from hamkit.prove.overhead import ModeRow, Row, Runs, compare_modes, judge, verdict
+from hamkit.prove.overhead import measured
+from hamkit.prove.overhead.count import PROGRAMS, Added, CountRequest, Counts, count
+from hamkit.prove.overhead.limits import OverheadLimits, load_limits
+from hamkit.prove.overhead.verdicts import ModeRow, Row, Runs, compare_modes, judge, verdict
 from hamkit.render.series import SeriesResult
 from hamkit.stage import StageResult, Stopwatch, Verdict
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Protocol
 
 from hamkit.build.kernel24.toolchain import Toolchain, find_toolchain
-from hamkit.course import Course
+from hamkit.courses.course import Course
 from hamkit.fetch.source import find_source
 from hamkit.kernel.facts import KernelFacts, probe
 from hamkit.kernel.source import KernelSource
