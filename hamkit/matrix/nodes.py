@@ -15,12 +15,21 @@ PASSES = frozenset({Verdict.PASS})
 ALWAYS: frozenset[Verdict] = frozenset()  # the engine knows what images there are
 
 RENDERERS = ("hamkit/kernel", "hamkit/render", "patches", "templates/kernel")
-BUILDERS = ("hamkit/build/kernel24", "templates/config24")
-PATCH_PACKERS = ("specs", "hamkit/build", "hamkit/render", "templates/spec", "templates/image")
-PACKERS = ("hamkit/build", "hamkit/render", "templates/spec", "ham-src", "CHANGELOG.md")
+TREES_COURSE = ("hamkit/courses/tree.py", "hamkit/courses/linux24.py")
+PACKAGES_COURSE = ("hamkit/courses/distribution.py",)
+TWICE = ("hamkit/courses/reproduce.py",)
+BUILDERS = ("hamkit/build/kernel24", "templates/config24", *TREES_COURSE)
+PATCH_PACKERS = (
+    *("specs", "hamkit/build", "hamkit/render", "templates/spec", "templates/image"),
+    *PACKAGES_COURSE,
+)
+PACKERS = (
+    *("hamkit/build", "hamkit/render", "templates/spec", "ham-src", "CHANGELOG.md"),
+    *PACKAGES_COURSE,
+)
 CHECKERS = ("hamkit/prove/rpm", "hamkit/rpmfiles")
 PROVERS = ("hamkit/prove", "hamkit/model")
-COUNTERS = ("hamkit/courses/overhead.py", "hamkit/prove", "hamkit/build/kernel24", "specs/limits", "ham-src")
+COUNTERS = ("hamkit/courses/overhead.py", "hamkit/prove", *BUILDERS, "specs/limits", "ham-src")
 
 ASKERS = ("hamkit/matrix/answers.py", "hamkit/matrix/booting.py")  # who makes cells of what stages say
 
@@ -50,13 +59,15 @@ TREES = _asked_by(
             "boot",
             BOOTED,
             ("modules",),
-            makers=(*PROVERS, "ham-src"),
+            makers=(*PROVERS, *TREES_COURSE, "ham-src"),
             tools=("qemu", "scenario"),
             lasting=PASSES,
         ),
         Node("srpm", ("srpm",), ("patch",), makers=PATCH_PACKERS),
         Node("rpm", ("rpm",), ("srpm",), makers=(*PATCH_PACKERS, *CHECKERS)),
-        Node("reproducible", ("reproducible",), ("modules",), makers=(*RENDERERS, *BUILDERS, "ham-src")),
+        Node(
+            "reproducible", ("reproducible",), ("modules",), makers=(*RENDERERS, *BUILDERS, *TWICE, "ham-src")
+        ),
         Node("overhead", ("overhead",), ("modules",), makers=COUNTERS, tools=("toolchain", "qemu")),
     ),
 )
@@ -70,9 +81,14 @@ DISTRIBUTIONS = _asked_by(
         Node("rpm", ("rpm",), ("srpm",), makers=CHECKERS),
         Node("modules", ("modules",), ("srpm", "image"), makers=PACKERS),
         Node(
-            "boot", BOOTED, ("modules", "image"), makers=PROVERS, tools=("qemu", "scenario"), lasting=PASSES
+            "boot",
+            BOOTED,
+            ("modules", "image"),
+            makers=(*PROVERS, *PACKAGES_COURSE),
+            tools=("qemu", "scenario"),
+            lasting=PASSES,
         ),
-        Node("reproducible", ("reproducible",), ("modules", "image"), makers=PACKERS),
+        Node("reproducible", ("reproducible",), ("modules", "image"), makers=(*PACKERS, *TWICE)),
         Node("uncounted", ("overhead",), ()),
     ),
 )
