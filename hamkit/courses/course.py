@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ from hamkit.stage import StageResult, Stopwatch, Verdict
 
 T = TypeVar("T")
 STAMP = "%Y%m%dT%H%M%S"
+NUMBERS = count(1)  # of the runs of this process that are kept
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,9 @@ class Course(ABC):
 
     @cached_property
     def logs(self) -> Path:
-        """Where this run's logs lie; the next run for the subject replaces what is not kept.
-
-        Raises RuntimeError for a run that would write into another's folder: neither kept nor ``locked``.
-        """
-        runs = cache_root() / "runs"
-        if self.keep:
-            return _new_folder(runs, f"{self.subject}-{time.strftime(STAMP)}-{os.getpid()}")
-        if not self._alone:
-            raise RuntimeError(f"a run for {self.subject} is neither kept nor locked")
-        return runs / self.subject
+        """Where this run's logs lie; the next run for the subject replaces what is not kept."""
+        own = f"-{time.strftime(STAMP)}-{os.getpid()}.{next(NUMBERS)}" if self.keep else ""
+        return cache_root() / "runs" / f"{self.subject}{own}"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -86,7 +81,12 @@ class Course(ABC):
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Records a stage that ends with an error before the error goes on its way."""
+        """Records a stage that ends with an error before the error goes on its way.
+
+        Raises RuntimeError for a run whose logs another one could write over: neither kept nor ``locked``.
+        """
+        if not (self.keep or self._alone):
+            raise RuntimeError(f"a run for {self.subject} is neither kept nor locked")
         watch = Stopwatch()
         try:
             yield
@@ -102,16 +102,6 @@ class Course(ABC):
     def tell(self, stage: StageResult) -> None:
         self.results.append(stage)
         self.watch(stage)
-
-
-def _new_folder(parent: Path, name: str, number: int = 1) -> Path:
-    """A folder that nobody else has, under that name or one that begins with it."""
-    folder = parent / (name if number == 1 else f"{name}-{number}")
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        return _new_folder(parent, name, number + 1)
-    return folder
 
 
 class ProvingCourse(Course):

@@ -31,7 +31,7 @@ from pathlib import Path
 from hamkit import scenarios, specs
 from hamkit.courses.distribution import Pipeline, Request
 from hamkit.progress import Quiet
-made = Pipeline(Request(specs.load("debian-12"), scenarios.load()), Quiet()).srpm
+made = Pipeline(Request(specs.load("debian-12"), scenarios.load(), keep=True), Quiet()).srpm
 print(made.path, made.stage.cached, sys.modules["hamkit.build.srpm"].__file__)
 """
 

@@ -46,7 +46,7 @@ FAULTS = {
 
 
 def pipeline(highmem: str = "64G") -> TreePipeline:
-    return TreePipeline(TreeRequest(TREE, None, highmem=highmem), Quiet())
+    return TreePipeline(TreeRequest(TREE, None, highmem=highmem, keep=True), Quiet())
 
 
 def fuzzed(run: TreePipeline, jobs: int = 2, tries: int = 60) -> Result:

@@ -206,4 +206,4 @@ def text(files: Mapping[str, bytes], name: str) -> str:
 
 def test_only_where_the_facts_name_a_kernel(engine: Engine) -> None:
     with pytest.raises(UserError, match="no kernel stands in"):
-        Pipeline(Request(specs.load("rh71"), scenarios.load(), stand_in=True), Quiet()).image  # noqa: B018
+        Pipeline(Request(specs.load("rh71"), scenarios.load(), keep=True, stand_in=True), Quiet()).image  # noqa: B018

@@ -173,7 +173,7 @@ def test_modules_for_the_kernel_of_a_tree(sources: Sources) -> None:
     """Compiled by rpmbuild in the image, with a compiler of 2.4's time and the patched kernel's tree."""
     if not (cache_root() / "kernels" / "linux-2.4.13").is_dir() or not known_toolchains():
         pytest.skip("no linux-2.4.13 in the cache's kernels/, or no compiler in its toolchains/")
-    trees = TreePipeline(TreeRequest("linux-2.4.13"), Quiet())
+    trees = TreePipeline(TreeRequest("linux-2.4.13", keep=True), Quiet())
     first = sources.run("rh71")
     made = KernelRpmPipeline(first.request, Quiet(), trees=trees).rpms
     assert made.stage.detail == f"4 RPMs for {trees.kernel.release}"
@@ -216,14 +216,14 @@ def test_a_userland_of_the_users_is_the_base_from_then_on(engine: Engine, tmp_pa
         update={"distribution": base.distribution.model_copy(update={"name": "rh72-test"})}
     )
     with pytest.raises(UserError, match="cannot read"):
-        Pipeline(Request(spec, scenarios.load(), userland=tmp_path / "no.tar"), Quiet()).image  # noqa: B018
+        Pipeline(Request(spec, scenarios.load(), keep=True, userland=tmp_path / "no.tar"), Quiet()).image  # noqa: B018
     (tmp_path / "bad.tar").write_bytes(b"no archive at all")
     with pytest.raises(UserError, match="is no root file system"):
-        Pipeline(Request(spec, scenarios.load(), userland=tmp_path / "bad.tar"), Quiet()).image  # noqa: B018
+        Pipeline(Request(spec, scenarios.load(), keep=True, userland=tmp_path / "bad.tar"), Quiet()).image  # noqa: B018
     with tarfile.open(tmp_path / "norpm.tar", "w") as archive:
         archive.add("/bin/true", "bin/sh")
     with pytest.raises(Failure, match="did not build"):
-        Pipeline(Request(spec, scenarios.load(), userland=tmp_path / "norpm.tar"), Quiet()).image  # noqa: B018
+        Pipeline(Request(spec, scenarios.load(), keep=True, userland=tmp_path / "norpm.tar"), Quiet()).image  # noqa: B018
     assert not [name for name in engine.our_images() if name.startswith("hamkit/rh72-test")], "not kept"
     container = engine.api.create_container(pipeline_of("debian-12").image.digest, ["true"])
     tar = tmp_path / "userland.tar"
@@ -231,11 +231,11 @@ def test_a_userland_of_the_users_is_the_base_from_then_on(engine: Engine, tmp_pa
         stream.writelines(engine.api.export(container))
     engine.remove(container["Id"])
     try:
-        made = Pipeline(Request(spec, scenarios.load(), userland=tar), Quiet()).image
+        made = Pipeline(Request(spec, scenarios.load(), keep=True, userland=tar), Quiet()).image
         assert made.base.kind == "userland"
         assert sha256_file(tar) in made.base.origin
         assert made.packages.read_text() == "", "Debian's rpm has installed nothing"
-        found = Pipeline(Request(spec, scenarios.load()), Quiet()).image
+        found = Pipeline(Request(spec, scenarios.load(), keep=True), Quiet()).image
         assert (found.digest, found.stage.cached) == (made.digest, True)
     finally:
         engine.remove_images([name for name in engine.our_images() if name.startswith("hamkit/rh72-test")])
@@ -345,7 +345,7 @@ def test_patches_suit_their_distribution(patches: PatchPipeline) -> None:
 
 def test_a_tree_that_cannot_be_patched_makes_no_package(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text("VERSION = 2\nPATCHLEVEL = 4\nSUBLEVEL = 99\nEXTRAVERSION =\n")
-    request = Request(KNOWN["rh71"], scenarios.load())
+    request = Request(KNOWN["rh71"], scenarios.load(), keep=True)
     made = PatchPipeline(request, Quiet(), source=open_source(str(tmp_path)))
     with pytest.raises(UserError):
         made.rendered  # noqa: B018

@@ -89,7 +89,7 @@ def test_every_line_takes_memory_as_the_model_says(distro: str, pipelines: Pipel
 
 def test_failed_ranges_retry_and_misuse(debian12: Pipeline) -> None:
     scenario = scenarios.load(scenarios.scenarios_folder() / "misuse.toml")
-    run = Pipeline(Request(debian12.request.spec, scenario, testing=True), Quiet())
+    run = Pipeline(Request(debian12.request.spec, scenario, testing=True, keep=True), Quiet())
     assert run.booted.stage.verdict is Verdict.PASS, run.booted.stage.detail
     assert [c for c in run.proved.checks if c.verdict is not Verdict.PASS] == []
     shown = {line.split()[-1] for line in run.proved.steps[3].status}

@@ -23,9 +23,12 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HAM_CACHE", str(tmp_path))
 
 
-def test_a_run_that_is_neither_kept_nor_locked_has_no_folder() -> None:
-    with pytest.raises(RuntimeError, match="debian-12 is neither kept nor locked"):
-        Bare().logs  # noqa: B018 - asking tells
+def test_a_run_that_is_neither_kept_nor_locked_has_no_stages() -> None:
+    with pytest.raises(RuntimeError, match="debian-12 is neither kept nor locked"), Bare().stage("srpm"):
+        pass
+    kept = Bare(keep=True)
+    with kept.stage("srpm"):
+        pass
 
 
 def test_a_locked_run_replaces_what_the_last_one_left() -> None:
@@ -33,13 +36,15 @@ def test_a_locked_run_replaces_what_the_last_one_left() -> None:
         run = Bare()
         with run.locked():
             run.logs.mkdir(parents=True)  # raises if the last one's is still there
+            with run.stage("srpm"):
+                pass
         assert run.logs.is_dir(), "the logs outlive the lock"
 
 
 def test_kept_runs_of_one_second_have_folders_of_their_own() -> None:
     runs = [Bare(keep=True) for _ in range(3)]
-    with runs[0].locked():
-        (runs[0].logs / "a.log").touch()
+    runs[0].logs.mkdir(parents=True)
+    (runs[0].logs / "a.log").touch()
     assert len({run.logs for run in runs}) == 3
     with runs[0].locked():
         pass
