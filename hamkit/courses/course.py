@@ -44,7 +44,6 @@ class Course(ABC):
     progress: Progress
     watch: Callable[[StageResult], None]
     results: list[StageResult]
-    _alone = False
 
     @property
     @abstractmethod
@@ -56,7 +55,8 @@ class Course(ABC):
 
     @cached_property
     def logs(self) -> Path:
-        """Where this run's logs lie; the next run for the subject replaces what is not kept."""
+        """Where this run's logs lie; the next run for the subject replaces what is not kept, so that one
+        must be ``locked``."""
         own = f"-{time.strftime(STAMP)}-{os.getpid()}.{next(NUMBERS)}" if self.keep else ""
         return cache_root() / "runs" / f"{self.subject}{own}"
 
@@ -72,7 +72,6 @@ class Course(ABC):
             self.progress.note(f"another run for {self.subject} is under way, waiting for it")
             lock.acquire()
         try:
-            self._alone = True
             if not self.keep:
                 shutil.rmtree(self.logs, ignore_errors=True)
             yield
@@ -81,12 +80,7 @@ class Course(ABC):
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Records a stage that ends with an error before the error goes on its way.
-
-        Raises RuntimeError for a run whose logs another one could write over: neither kept nor ``locked``.
-        """
-        if not (self.keep or self._alone):
-            raise RuntimeError(f"a run for {self.subject} is neither kept nor locked")
+        """Records a stage that ends with an error before the error goes on its way."""
         watch = Stopwatch()
         try:
             yield
