@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,17 +78,18 @@ class Pipelines:
             self._made[distro] = run
         return self._made[distro]
 
-    def forget(self) -> None:
-        """Remove the logs of the session's runs."""
-        for run in self._made.values():
-            shutil.rmtree(run.logs, ignore_errors=True)
-
 
 @pytest.fixture(scope="session")
-def pipelines(engine: Engine, qemu: Path) -> Iterator[Pipelines]:
-    made = Pipelines()
-    yield made
-    made.forget()
+def pipelines(engine: Engine, qemu: Path) -> Pipelines:
+    return Pipelines()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> Iterator[None]:
+    """What the session's runs kept goes with it."""
+    yield
+    for folder in (cache_root() / "runs").glob(f"*-{os.getpid()}.*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

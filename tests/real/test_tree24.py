@@ -6,7 +6,7 @@ Trees and compiler lie in the cache (``kernels/``, ``toolchains/``); what is not
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,21 +47,17 @@ Pipelines = Callable[..., TreePipeline]
 
 
 @pytest.fixture
-def pipeline() -> Iterator[Pipelines]:
-    """Pipelines that keep a run's logs until the test has ended."""
-    made: list[TreePipeline] = []
+def pipeline() -> Pipelines:
+    """Pipelines for trees that are there."""
 
     def make(name: str, scenario: str = "", **more: object) -> TreePipeline:
         if not (cache_root() / "kernels" / name / "Makefile").is_file():
             pytest.skip(f"no kernel tree {name}: unpack one below {cache_root()}/kernels")
         path = scenarios.scenarios_folder() / f"{scenario}.toml"
         wanted = scenarios.load(path, Line.LINUX24) if scenario else None
-        made.append(TreePipeline(TreeRequest(name, wanted, keep=True, **more), Quiet()))  # type: ignore[arg-type]
-        return made[-1]
+        return TreePipeline(TreeRequest(name, wanted, keep=True, **more), Quiet())  # type: ignore[arg-type]
 
-    yield make
-    for run in made:
-        shutil.rmtree(run.logs, ignore_errors=True)
+    return make
 
 
 def disagreements(run: TreePipeline) -> list[Check]:
