@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hamkit import specs
 from hamkit.errors import UserError
 from hamkit.kernel.source import known_names
 
@@ -66,6 +65,8 @@ def _tree(given: str) -> RowSpec:
 def _distributions(words: str) -> list[RowSpec]:
     if words and not _split(words):
         return []
+    from hamkit import specs  # noqa: PLC0415 - a run over trees alone reads no facts of distributions
+
     known = {name: spec for name, spec in specs.load_all().items() if spec.distribution.line == "mainline"}
     found: list[str] = []
     for word in _split(words) if words else sorted(known, key=natural):

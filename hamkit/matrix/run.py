@@ -12,7 +12,7 @@ from pathlib import Path
 from hamkit import __version__
 from hamkit.build.kernel24.toolchain import find_toolchain
 from hamkit.errors import HamkitError
-from hamkit.files import sha256_file, sha256_tree
+from hamkit.files import project_root, sha256_file, sha256_tree
 from hamkit.kernel.source import inventories, open_source
 from hamkit.matrix.cache import AnswerCache, makers_digests
 from hamkit.matrix.columns import Column
@@ -24,8 +24,6 @@ from hamkit.matrix.record import Cell, Counts, Matrix, Row
 from hamkit.matrix.rows import RowSpec
 from hamkit.matrix.walk import Progressing, RowPlan, Settings, Walk, Watch
 from hamkit.render.series import spatch
-from hamkit.scenarios import scenarios_folder
-from hamkit.specs import specs_folder
 from hamkit.stage import Stopwatch, Verdict
 
 
@@ -100,7 +98,11 @@ def _nodes(request: MatrixRequest, row: RowSpec) -> tuple[Node, ...]:
 def _subject(row: RowSpec) -> Path | str:
     """The tree, or the file of the distribution's facts; the mistake, when there is none."""
     try:
-        return open_source(row.given).root if row.line == "2.4" else specs_folder() / f"{row.given}.toml"
+        return (
+            open_source(row.given).root
+            if row.line == "2.4"
+            else project_root() / "specs" / f"{row.given}.toml"
+        )
     except HamkitError as bad:
         return f"none: {bad.message}"
 
@@ -136,7 +138,7 @@ def _qemu_version() -> str:
 
 def _scenarios(chosen: str) -> str:
     """Digest of the file that was chosen, else of all from which a pipeline chooses its default."""
-    return sha256_file(Path(chosen)) if chosen else sha256_tree(scenarios_folder())
+    return sha256_file(Path(chosen)) if chosen else sha256_tree(project_root() / "specs" / "scenarios")
 
 
 def _record(

@@ -12,7 +12,7 @@ from hamkit.courses.overhead import Overhead
 from hamkit.matrix.costs import COUNTED, ratios, unmeasured, with_costs
 from hamkit.matrix.page import render_matrix_page
 from hamkit.matrix.record import Cell, Row
-from hamkit.prove.overhead import limits, measured
+from hamkit.prove.overhead import LIMITS, measured
 from hamkit.prove.overhead.verdicts import AFTER, BEFORE, HOTADD
 from hamkit.prove.overhead.verdicts import Row as Measured
 from hamkit.stage import Verdict
@@ -60,7 +60,7 @@ def test_ratios_are_those_of_that_kernel() -> None:
 def test_a_measurement_holds_for_its_limits_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep()
     changed = tmp_path / "overhead.toml"
-    changed.write_text(limits.LIMITS.read_text() + "# another limit\n")
+    changed.write_text(LIMITS.read_text() + "# another limit\n")
     monkeypatch.setattr(measured, "LIMITS", changed)
     assert ratios(KERNEL) == ()
 

@@ -13,10 +13,9 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from hamkit.errors import UserError
-from hamkit.files import project_root
+from hamkit.prove.overhead import LIMITS
 from hamkit.scenarios import parse_size
 
-LIMITS = project_root() / "specs" / "limits" / "overhead.toml"
 LARGEST_BLOCK = 4 << 20  # bytes; regions are whole ones in every tree
 
 Ratio = Annotated[float, Field(gt=0.5, lt=10)]

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hamkit.files import cache_root, project_root, sha256_file, sha256_text, sha256_tree, write_whole
-from hamkit.prove.overhead.limits import LIMITS
+from hamkit.prove.overhead import LIMITS
 from hamkit.stage import Verdict
 
 LAYOUT = "1"
