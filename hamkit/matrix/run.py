@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hamkit import __version__
-from hamkit.build.kernel24.toolchain import find_toolchain
 from hamkit.errors import HamkitError
 from hamkit.files import project_root, sha256_file, sha256_tree
 from hamkit.kernel.source import inventories, open_source
@@ -23,7 +22,6 @@ from hamkit.matrix.nodes import LINES
 from hamkit.matrix.record import Cell, Counts, Matrix, Row
 from hamkit.matrix.rows import RowSpec
 from hamkit.matrix.walk import Progressing, RowPlan, Settings, Walk, Watch
-from hamkit.render.series import spatch
 from hamkit.stage import Stopwatch, Verdict
 
 
@@ -116,8 +114,8 @@ def _row_digest(subject: Path | str, known: Mapping[Path, str]) -> str:
 def _tools(names: Iterable[str], options: Mapping[str, str]) -> dict[str, str]:
     """Versions or digests of the tools that nodes name; what is missing says so, and its node will tell."""
     ask: Mapping[str, Callable[[], str]] = {
-        "spatch": spatch.version,
-        "toolchain": lambda: find_toolchain(options.get("toolchain", "")).digest,
+        "spatch": _spatch_version,
+        "toolchain": lambda: _toolchain(options.get("toolchain", "")),
         "qemu": _qemu_version,
         "scenario": lambda: _scenarios(options.get("scenario", "")),
     }
@@ -128,6 +126,18 @@ def _tools(names: Iterable[str], options: Mapping[str, str]) -> dict[str, str]:
         except (HamkitError, OSError):
             found[name] = "none"
     return found
+
+
+def _spatch_version() -> str:
+    from hamkit.render.series import spatch  # noqa: PLC0415 - here it is imported while trees are read
+
+    return spatch.version()
+
+
+def _toolchain(chosen: str) -> str:
+    from hamkit.build.kernel24.toolchain import find_toolchain  # noqa: PLC0415 - likewise
+
+    return find_toolchain(chosen).digest
 
 
 def _qemu_version() -> str:
