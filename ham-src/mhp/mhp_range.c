@@ -47,9 +47,9 @@ static int mhp_append(ham_u64 *value, unsigned int base, unsigned int digit)
 	return 0;
 }
 
-/* Neither signs nor octal nor blanks. Returns what follows, NULL if bad */
-static const char *mhp_parse_number(const char *text, ham_u64 *number)
+const char *mhp_parse_number(const char *text, ham_u64 *number)
 {
+	const char *begin = text;
 	unsigned int base = 10, shift;
 	ham_u64 value = 0;
 
@@ -58,7 +58,7 @@ static const char *mhp_parse_number(const char *text, ham_u64 *number)
 		text += 2;
 	}
 	if (mhp_digit(*text, base) == 99)
-		return NULL;
+		return begin;
 	for (; mhp_digit(*text, base) != 99; text++)
 		if (mhp_append(&value, base, mhp_digit(*text, base)))
 			return NULL;
@@ -74,15 +74,16 @@ static const char *mhp_parse_number(const char *text, ham_u64 *number)
 
 int mhp_range_parse(const char *text, struct mhp_range *range)
 {
-	text = mhp_parse_number(text, &range->start);
-	if (!text || *text != '+')
+	const char *size = mhp_parse_number(text, &range->start), *attr;
+
+	if (!size || size == text || *size++ != '+')
 		return -1;
-	text = mhp_parse_number(text + 1, &range->size);
-	if (!text)
+	attr = mhp_parse_number(size, &range->size);
+	if (!attr || attr == size)
 		return -1;
-	if (!*text || !strcmp(text, ":rw"))
+	if (!*attr || !strcmp(attr, ":rw"))
 		range->attr = HAM_ATTR_RW;
-	else if (!strcmp(text, ":ro"))
+	else if (!strcmp(attr, ":ro"))
 		range->attr = HAM_ATTR_RO;
 	else
 		return -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A range as text, as mhp_sim takes it. Without kernel headers, C89. */
+/* Ranges and numbers as text. Without kernel headers, C89. */
 #ifndef _MHP_RANGE_H
 #define _MHP_RANGE_H
 
@@ -12,9 +12,13 @@ struct mhp_range {
 };
 
 /*
- * Reads start+size[:rw|:ro], numbers hex (0x) or decimal with suffix K, M or G.
- * Returns 0, or -1 for anything else, numbers beyond 64 bits among it.
+ * Reads a number, hex (0x) or decimal with suffix K, M or G: neither signs nor
+ * octal nor blanks. Returns what follows it, the text itself where there is no
+ * number, NULL for one beyond 64 bits.
  */
+const char *mhp_parse_number(const char *text, ham_u64 *number);
+
+/* Reads start+size[:rw|:ro]. Returns 0, or -1 for anything else */
 int mhp_range_parse(const char *text, struct mhp_range *range);
 
 #endif /* _MHP_RANGE_H */

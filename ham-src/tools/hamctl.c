@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "../mhp/mhp_range.h"
 #include "ham.h"
 
 #define DEVICE		"/dev/ham"
@@ -97,58 +98,19 @@ static void no_arguments(int argc, char **argv)
 		die(EXIT_USAGE, "%s takes no argument: %s", argv[0], argv[1]);
 }
 
-static unsigned int suffix_shift(char suffix)
-{
-	switch (suffix) {
-	case 'K': case 'k':
-		return 10;
-	case 'M': case 'm':
-		return 20;
-	case 'G': case 'g':
-		return 30;
-	default:
-		return 0;
-	}
-}
-
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 99;
-}
-
 /* strtoull() takes signs, blanks and octal, and stops at junk: not this one */
 static ham_u64 parse_number(const char *name, const char *text)
 {
-	const char *at = text;
-	int base = 10;
-	ham_u64 value = 0;
-	unsigned int shift;
+	ham_u64 value;
+	const char *rest = mhp_parse_number(text, &value);
 
-	if (at[0] == '0' && (at[1] == 'x' || at[1] == 'X')) {
-		base = 16;
-		at += 2;
-	}
-	if (digit_value(*at) >= base)
+	if (rest == text)
 		die(EXIT_USAGE, "%s: not a number: %s", name, text);
-	for (; digit_value(*at) < base; at++) {
-		if (value > (UINT64_MAX - digit_value(*at)) / base)
-			die(EXIT_USAGE, "%s: too large: %s", name, text);
-		value = value * base + digit_value(*at);
-	}
-	shift = suffix_shift(*at);
-	if (shift)
-		at++;
-	if (*at)
-		die(EXIT_USAGE, "%s: trailing characters: %s", name, text);
-	if (value > UINT64_MAX >> shift)
+	if (!rest)
 		die(EXIT_USAGE, "%s: too large: %s", name, text);
-	return value << shift;
+	if (*rest)
+		die(EXIT_USAGE, "%s: trailing characters: %s", name, text);
+	return value;
 }
 
 static void die_device(void) __attribute__((noreturn));
