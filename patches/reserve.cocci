@@ -13,4 +13,4 @@ position p;
 expression E;
 @@
 + hotadd_reserve(MAXMEM);
-  start_pfn@p = PFN_UP(__pa(E));
+  start_pfn@p = PFN_UP(\(__pa(E)\|virt_to_phys(E)\));

@@ -101,7 +101,7 @@ def probe(root: Path) -> KernelFacts:
     unsupported += [reason for check in REASONS if (reason := check(values))]
     caveats = tuple(caveat for check in CAVEATS if (caveat := check(values)))
     unbuildable = tuple(reason for check in UNBUILDABLE if (reason := check(values)))
-    return KernelFacts(identity, facts, tuple(unsupported), caveats, unbuildable)
+    return KernelFacts(identity, facts, tuple(dict.fromkeys(unsupported)), caveats, unbuildable)
 
 
 def shown(value: Value) -> str:

@@ -274,6 +274,8 @@ def test_whose_zones_are_refilled(tree: Path, body: str, one_node: bool) -> None
         ("while (max_mapped && (entry = list.prev) != &list) {\n\tif (!memclass(page->zone, zone))", True),
         ("while (left && more()) {\n\tleft--;\n\tif (unlikely(!memclass(page->zone, zone)))", False),
         ("while (--left >= 0 && more()) {\n\tif (!memclass(page->zone, zone))", False),
+        ("while (left && seen && more()) {\n\tseen--;\n\tif (!memclass(page->zone, zone))", False),
+        ("while (left && seen && more()) {\n\tif (!memclass(page->zone, zone))", True),
         ("while (left && classzone->nr_inactive_pages && more()) {\n\tif (!memclass(a, zone))", False),
         ("while (left && more()) {\n\tif (busy(page))", False),
     ],

@@ -93,6 +93,16 @@ def edited(name: str, file: str, text: str, tmp_path: Path, **facts: object) -> 
 
 
 @needs_spatch
+@pytest.mark.parametrize("end", ["__pa(&_end)", "virt_to_phys(&_end)"])
+def test_the_window_is_sized_before_lowmem_is(tmp_path: Path, end: str) -> None:
+    body = f"\tparse_mem_cmdline(line);\n\tstart_pfn = PFN_UP({end});\n\tlast_pfn = PFN_UP({end});\n"
+    text, fired = applied("reserve.cocci", f"void setup(char **line)\n{{\n{body}}}\n", tmp_path)
+    assert fired == {"bios_map": 1, "lowmem": 1}
+    assert f"\thotadd_reserve(MAXMEM);\n\tstart_pfn = PFN_UP({end});\n" in text
+    assert "\thotadd_save_e820();\n\tparse_mem_cmdline(line);\n" in text
+
+
+@needs_spatch
 def test_reclaim_sums_a_class_over_nodes(tmp_path: Path) -> None:
     text, fired = applied("class-counters.cocci", RECLAIM, tmp_path)
     assert fired == {"active": 1, "inactive": 2}

@@ -78,14 +78,17 @@ def free_buffer_first_zone(tree: Tree) -> Seen:
 
 
 def scan_unbounded(tree: Tree) -> Seen:
-    """Whether shrink_cache() skips pages of another class without lowering the only bound of its scan."""
+    """Whether shrink_cache() skips pages of another class without lowering any bound of its scan."""
     found = tree.source(VMSCAN).function("shrink_cache")
     if found is None:
         return Seen(False, VMSCAN)
-    loop = re.search(r"\bwhile\s*\(\s*(\w+)\s*&&([^{]*)\{(.*?)\bmemclass\s*\(", found.text, re.DOTALL)
+    loop = re.search(
+        r"\bwhile\s*\(\s*(\w+(?:\s*&&\s*\w+)*)\s*&&([^{]*)\{(.*?)\bmemclass\s*\(", found.text, re.DOTALL
+    )
     if loop is None or "classzone" in loop[2]:
         return Seen.at(False, found)
-    return Seen.at(not re.search(rf"--\s*{loop[1]}\b|\b{loop[1]}\s*--", loop[3]), found)
+    bound = "|".join(re.findall(r"\w+", loop[1]))
+    return Seen.at(not re.search(rf"--\s*(?:{bound})\b|\b(?:{bound})\s*--", loop[3]), found)
 
 
 def init_asks_balance(tree: Tree) -> Seen:

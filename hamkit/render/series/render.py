@@ -59,14 +59,15 @@ def render_series(request: SeriesRequest, progress: Progress) -> SeriesResult:
     least, most = RESERVE_MB
     if not least <= request.reserve_mb <= most:
         raise UserError(f"cannot reserve {request.reserve_mb} MB", f"choose from {least} to {most} MB")
+    _replaceable(request.out, request.tree)
+    if (request.tree / PATCHED).exists():
+        raise UserError(f"the tree has {PATCHED}: it is patched already", "give the tree as it was before")
     facts, plan = probe(request.tree), load_plan(PATCHES)
     reasons = unsupported(facts)
     if reasons:
         raise UserError(
             f"this tree cannot be patched: {'; '.join(reasons)}", "see `invoke facts` for all of it"
         )
-    if (request.tree / PATCHED).exists():
-        raise UserError(f"the tree has {PATCHED}: it is patched already", "give the tree as it was before")
     overlay = Overlay(request.tree)
     mails = _mails(request, facts, plan, overlay, progress)
     names = [f"{number:04d}-{patch.name}.patch" for number, (patch, _) in enumerate(mails, 1)]
@@ -100,6 +101,19 @@ def series_result(
 def unsupported(facts: KernelFacts) -> tuple[str, ...]:
     """Why hot-add cannot be patched into a tree, as its probes and the plan say; empty when it can."""
     return facts.unsupported or load_plan(PATCHES).unsupported(facts.values)
+
+
+def _replaceable(out: Path, tree: Path) -> None:
+    """Raises UserError when the folder to write, which is replaced whole, holds anything but a series."""
+    place, source = out.resolve(), tree.resolve()
+    if place == source or place in source.parents or source in place.parents:
+        raise UserError(f"{out} is the kernel tree, holds it or lies in it", "give another folder to write")
+    try:
+        held = place.exists() and next(place.iterdir(), None) and not (place / MANIFEST).is_file()
+    except OSError as bad:
+        raise UserError(f"cannot write {out}: {bad.strerror}", "give a folder to write") from bad
+    if held:
+        raise UserError(f"{out} holds something else than a series", "give a new folder, or empty this one")
 
 
 def _mails(
