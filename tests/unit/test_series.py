@@ -15,7 +15,7 @@ from hamkit.render.series import SeriesRequest, check_tree, render_series, spatc
 from hamkit.render.series.diff import Change, changes, mail, statistics
 from hamkit.render.series.misses import SeriesMiss, candidates
 from hamkit.render.series.overlay import Overlay, digest
-from hamkit.render.series.plan import Edit, Patch, Rules, load_plan
+from hamkit.render.series.plan import BLANKS, Edit, Patch, Rules, load_plan, loose
 from hamkit.render.series.steps import Work, carry_out
 
 PATCHES = project_root() / "patches"
@@ -114,6 +114,58 @@ def test_an_edit_replaces_with_groups_and_the_reserve(tmp_path: Path) -> None:
     assert state.misses == []
     assert "int limit = 77;" in state.overlay.current["mm/scan.c"]
     assert (state.overlay.root / "mm" / "scan.c").read_text() == SOURCE
+
+
+@pytest.mark.parametrize(
+    "laid_out",
+    [
+        "\tint a, b;\n\tcall(a);\n",
+        "        int  a, b;\n        call(a);\n",
+        "\tint a, b;  \n\tcall(a);\t\n",
+        "\tint a, b;\t/* both */\n\tcall(a); // one\n",
+        "\tint a, b;\n\t/* two\n\t * lines */\n\tcall(a);\n",
+    ],
+)
+def test_an_edit_takes_other_layouts_and_keeps_them(tmp_path: Path, laid_out: str) -> None:
+    state = work(tmp_path)
+    path = state.overlay.root / "mm" / "scan.c"
+    path.write_text(f"{{\n{laid_out}/* not part of it */\n}}\n")
+    carry_out(patch(edit(r"^(\tint a, b;\n)(\tcall\(a\);\n)", r"#if 1\n\1\2#endif\n")), state)
+    assert state.misses == []
+    assert state.overlay.current["mm/scan.c"] == f"{{\n#if 1\n{laid_out}#endif\n/* not part of it */\n}}\n"
+
+
+@pytest.mark.parametrize("other", ["\tint a, c;\n\tcall(a);\n", "\tint a, b;\n\n\tmore();\n\tcall(a);\n"])
+def test_other_code_is_no_other_layout(tmp_path: Path, other: str) -> None:
+    state = work(tmp_path)
+    (state.overlay.root / "mm" / "scan.c").write_text(other)
+    carry_out(patch(edit(r"^\tint a, b;\n\tcall\(a\);\n", "")), state)
+    assert [(miss.fired, miss.wanted) for miss in state.misses] == [(0, 1)]
+
+
+def test_a_class_of_characters_stays_as_it_is() -> None:
+    assert loose(r"^a\t\tb[ \t\n]* [^\n]+\+$") == rf"^a{BLANKS}b[ \t\n]*{BLANKS}[^\n]+\+$"
+
+
+@needs_spatch
+def test_lines_that_end_in_cr_lf_go_on_doing_so(tmp_path: Path) -> None:
+    state = work(tmp_path)
+    path = state.overlay.root / "mm" / "scan.c"
+    path.write_bytes(SOURCE.replace("\n", "\r\n").encode())
+    rules = Rules(cocci="scan.cocci", file="mm/scan.c", fires={"bounded": 1})
+    carry_out(patch(rules, edit(r"^int limit;\n", r"\g<0>int more;\n")), state)
+    expected = SOURCE.replace("skip(left)", "skip(left--)").replace("limit;\n", "limit;\nint more;\n")
+    assert state.misses == []
+    assert state.overlay.current["mm/scan.c"] == expected.replace("\n", "\r\n")
+
+
+@needs_spatch
+def test_a_single_carriage_return_survives(tmp_path: Path) -> None:
+    state = work(tmp_path)
+    (state.overlay.root / "mm" / "scan.c").write_bytes(SOURCE.replace("limit;", "limit;\r").encode())
+    carry_out(patch(Rules(cocci="scan.cocci", file="mm/scan.c", fires={"bounded": 1})), state)
+    assert "int limit;\r\n" in state.overlay.current["mm/scan.c"]
+    assert "skip(left--)" in state.overlay.current["mm/scan.c"]
 
 
 def test_an_edit_for_other_facts_is_left_out(tmp_path: Path) -> None:
@@ -231,3 +283,26 @@ def test_what_is_no_kernel_tree(tmp_path: Path) -> None:
     with pytest.raises(UserError):
         render_series(SeriesRequest(tmp_path, tmp_path / "out"), Quiet())
     assert not (tmp_path / "out").exists()
+
+
+def test_a_patched_tree_is_called_so_whatever_its_probes_say(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(project_root() / "tests" / "data" / "kernel" / "small24", tree)
+    (tree / "include" / "linux" / "mem_hotadd.h").write_text("")
+    page = tree / "include" / "asm-i386" / "page.h"
+    page.write_text(
+        page.read_text().replace("VALID_PAGE(page)", "VALID_PAGE(page) hotadd_page_valid(page) //")
+    )
+    with pytest.raises(UserError, match="patched already"):
+        render_series(SeriesRequest(tree, tmp_path / "out"), Quiet())
+
+
+@pytest.mark.parametrize("place", ["tree", ".", "tree/mm", "full"])
+def test_only_a_series_is_replaced(tmp_path: Path, place: str) -> None:
+    shutil.copytree(project_root() / "tests" / "data" / "kernel" / "small24", tmp_path / "tree")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=r"holds it or lies in it|holds something else"):
+        render_series(SeriesRequest(tmp_path / "tree", tmp_path / place), Quiet())
+    assert sorted(tmp_path.rglob("*")) == before

@@ -8,6 +8,8 @@ from pathlib import Path
 from hamkit.errors import UserError
 from hamkit.kernel.csource import ENCODING
 
+CRLF = "\r\n"
+
 
 class Overlay:
     """Texts of the files touched so far: ``original`` as the tree has them, ``current`` as patched.
@@ -33,6 +35,16 @@ class Overlay:
                 raise UserError(f"cannot read {path} of the tree: {bad.strerror}", "mend the tree") from bad
         return self.current[path]
 
+    def change(self, path: str, text: str) -> None:
+        """A file's text from now on, lines ending as the tree's do (see ``unix``)."""
+        crlf = ends_crlf(self.original[path] or "")
+        self.current[path] = text.replace("\n", CRLF) if crlf else text
+
+    def unix(self, path: str) -> str | None:
+        """A file's text as rules and edits know it: where each line ends in CR LF, in LF alone."""
+        text = self.read(path)
+        return text.replace(CRLF, "\n") if text and ends_crlf(text) else text
+
     def create(self, path: str, text: str) -> None:
         """A new file. Raises UserError when the tree has it already."""
         if (self.root / path).exists():
@@ -42,6 +54,11 @@ class Overlay:
 
     def snapshot(self) -> dict[str, str]:
         return dict(self.current)
+
+
+def ends_crlf(text: str) -> bool:
+    """Whether each line ends in CR LF."""
+    return 0 < text.count("\n") == text.count(CRLF)
 
 
 def digest(text: str) -> str:

@@ -19,6 +19,29 @@ PLAN = "series.toml"
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 TreePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_+./-]*$")]
 Facts = Mapping[str, Value]
+PIECE = re.compile(r"\[\^?\]?(?:\\.|[^]\\])*\]|(?:\\t| )+|\\.|.", re.DOTALL)  # a class is one piece
+BLANKS = r"[ \t]+"
+END = r"(?:[ \t]*/\*[^\n]*\*/|[ \t]*//[^\n]*)?[ \t]*\n"
+COMMENTS = r"(?:[ \t]*/\*(?:[^*]|\*(?!/))*\*/[ \t]*\n)*"
+
+
+def loose(find: str) -> str:
+    """A regular expression that takes other layouts too.
+
+    Any blanks stand for blanks; a line may end in blanks or a comment, and lines with nothing but a comment
+    may follow it, unless the expression ends there.
+    """
+    pieces = PIECE.findall(find)
+    last = max((at for at, piece in enumerate(pieces) if piece not in ")?"), default=0)
+    taken = []
+    for at, piece in enumerate(pieces):
+        if set(piece.replace("\\t", " ")) == {" "}:
+            taken.append(BLANKS)
+        elif piece == r"\n":
+            taken.append(END if at == last else END + COMMENTS)
+        else:
+            taken.append(piece)
+    return "".join(taken)
 
 
 class _Table(BaseModel):
@@ -55,6 +78,8 @@ class Rules(_Item):
 class Edit(_Item):
     """An anchored edit: a regular expression (``^`` and ``$`` at lines), its replacement, its matches.
 
+    Blanks and ends of lines in it match other layouts too (see ``loose``).
+
     ``dispensable``: a tree may come without the file, and needs no edit then."""
 
     name: str
@@ -75,7 +100,7 @@ class Edit(_Item):
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        return re.compile(self.find, re.MULTILINE)
+        return re.compile(loose(self.find), re.MULTILINE)
 
 
 class Patch(_Table):

@@ -84,7 +84,7 @@ def _spatch(cocci: str, file: str, text: str, work: Path) -> Applied:
     done = run.run(argv, package=PACKAGE, timeout=SECONDS, check=False)
     if done.returncode != 0 and UNCHANGED not in done.stderr:
         raise Failure(f"spatch on {file}: {done.stderr.strip()[-300:]}", f"to repeat: {run.paste(argv)}")
-    changed = out.read_text(encoding=ENCODING) if out.is_file() else text
+    changed = out.read_bytes().decode(ENCODING) if out.is_file() else text  # a carriage return is content
     return Applied(tidy(text, changed), Counter(FIRED.findall(done.stdout)))
 
 

@@ -58,7 +58,7 @@ def _apply(rules: Rules, work: Work) -> None:
             f"series.toml counts {', '.join(rules.fires)} in {rules.file}",
             "give each rule a count",
         )
-    text = work.overlay.read(rules.file)
+    text = work.overlay.unix(rules.file)
     if text is None:
         work.misses += [_absent(f"{rules.cocci} {rule}", rules.file, n) for rule, n in rules.fires.items()]
         return
@@ -68,7 +68,7 @@ def _apply(rules: Rules, work: Work) -> None:
         if fired != wanted:
             near = candidates(_matched(bodies[rule]), text)
             work.misses.append(Miss(f"{rules.cocci} {rule}", rules.file, wanted, fired, near))
-    work.overlay.current[rules.file] = applied.text
+    work.overlay.change(rules.file, applied.text)
 
 
 def _matched(body: str) -> str:
@@ -77,7 +77,7 @@ def _matched(body: str) -> str:
 
 
 def _edit(edit: Edit, work: Work) -> None:
-    text = work.overlay.read(edit.file)
+    text = work.overlay.unix(edit.file)
     if text is None:
         if not edit.dispensable:
             work.misses.append(_absent(f"edit {edit.name!r}", edit.file, edit.fires))
@@ -87,7 +87,7 @@ def _edit(edit: Edit, work: Work) -> None:
     if fired != edit.fires:
         near = candidates(edit.find, text)
         work.misses.append(Miss(f"edit {edit.name!r}", edit.file, edit.fires, fired, near))
-    work.overlay.current[edit.file] = changed
+    work.overlay.change(edit.file, changed)
 
 
 def _absent(rule: str, file: str, wanted: int) -> Miss:
