@@ -124,6 +124,22 @@ def test_a_copy_without_what_was_built(tmp_path: Path) -> None:
     assert {path: path.lstat().st_mtime_ns for path in tree.rglob("*")} == before
 
 
+def test_scripts_that_lost_their_executable_bit_get_it_back_in_the_copy(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(SMALL, tree)
+    (tree / "scripts").mkdir()
+    for name, text in (("mkdep.pl", "#!/usr/bin/perl\n"), ("mkdep.c", "int main(void);\n")):
+        (tree / "scripts" / name).write_text(text)
+        (tree / "scripts" / name).chmod(0o644)
+    copy_tree(tree, tmp_path / "copy")
+    modes = {
+        name: (tmp_path / "copy" / "scripts" / name).stat().st_mode & 0o777
+        for name in ("mkdep.pl", "mkdep.c")
+    }
+    assert modes == {"mkdep.pl": 0o755, "mkdep.c": 0o644}
+    assert (tree / "scripts" / "mkdep.pl").stat().st_mode & 0o111 == 0
+
+
 def use(
     toolchain: Toolchain, folder: Path, *argv: str, data: bytes | None = None, cwd: Path | None = None
 ) -> Completed:

@@ -47,6 +47,8 @@ def copy_tree(root: Path, target: Path) -> None:
     for path in target.rglob("*"):
         if path.suffix in (".o", ".a", ".flags") or path.name == ".depend" or _is_binary(path):
             _remove(path)
+    for path in (target / "scripts").rglob("*"):
+        _runnable(path)
 
 
 def copy_part(source: Path, place: Path) -> None:
@@ -76,6 +78,14 @@ def _is_binary(path: Path) -> bool:
         return False
     with path.open("rb") as stream:
         return stream.read(8).startswith(BINARY)
+
+
+def _runnable(path: Path) -> None:
+    """Give a script the executable bit back that some ways of shipping a tree lose; makefiles rely on it."""
+    if path.is_file() and not path.is_symlink():
+        with path.open("rb") as stream:
+            if stream.read(2) == b"#!":
+                path.chmod(path.stat().st_mode | 0o111)
 
 
 def _remove(path: Path) -> None:
