@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -10,9 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hamkit.errors import UserError
+from hamkit.errors import HamkitError, MissingNeed, UserError
 
 PREFIX = ".hamkit-"
+ASKED_WRONGLY = frozenset(
+    {
+        *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR),
+        *(errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL),
+    }
+)  # what a system call says of a place that cannot be; the rest (no space) is the machine's
 
 
 def project_root() -> Path:
@@ -62,6 +69,31 @@ def sha256_tree(root: Path, without: tuple[str, ...] = ()) -> str:
     return sha256_text(*parts)
 
 
+def refused(bad: OSError) -> HamkitError:
+    """What the system refused, as an error that names the place and what to do; for what nobody else told."""
+    path = Path(os.fsdecode(bad.filename)) if isinstance(bad.filename, str | bytes) else None
+    if path is not None and path.name.startswith(PREFIX):
+        path = path.parent  # our own file on its way there
+    where = "" if path is None else f"{path}: "
+    kind = UserError if bad.errno in ASKED_WRONGLY else MissingNeed
+    hint = "name a place that can be written and read: --out and its like, HAM_CACHE for the cache"
+    if bad.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = "make room there (invoke clean empties the cache), or " + hint
+    return kind(f"{where}{bad.strerror or bad or type(bad).__name__}", hint)
+
+
+def read_given(path: Path, limit: int) -> bytes:
+    """What a file that somebody named holds, ``limit`` bytes at most.
+
+    Raises OSError, for one with more (a device has no end) too.
+    """
+    with path.open("rb") as stream:
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit >> 20} MiB", str(path))
+    return content
+
+
 def write_whole(path: Path, content: bytes | str) -> Path:
     """Write a file so that a reader sees all of it or none. Returns ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,13 +112,32 @@ def write_whole(path: Path, content: bytes | str) -> Path:
     return path
 
 
+def check_replaceable(target: Path, marks: tuple[str, ...]) -> None:
+    """Raises UserError when something is at ``target`` that is not ours to replace.
+
+    Ours is an empty folder, and one that holds every file of ``marks``.
+    """
+    if not os.path.lexists(target):
+        return
+    if not target.is_dir():
+        raise UserError(f"{target} is there and no folder", "name another folder, or remove it")
+    if any(target.iterdir()) and not all((target / mark).is_file() for mark in marks):
+        raise UserError(
+            f"the folder {target} holds something else: it would be replaced whole",
+            f"name another one, new, empty or with {' and '.join(marks)} of an earlier run",
+        )
+
+
 @contextmanager
-def folder_whole(target: Path) -> Iterator[Path]:
+def folder_whole(target: Path, marks: tuple[str, ...] = ()) -> Iterator[Path]:
     """A work folder beside ``target`` that takes its place when the block ends well.
 
-    An older ``target`` is replaced; on any error the work folder is removed and
-    ``target`` stays as it was. What a killed run left behind is swept first.
+    An older ``target`` is replaced, where its place was named by somebody (``marks``) only if it is ours, see
+    ``check_replaceable``; on any error the work folder is removed and ``target`` stays as it was. What a
+    killed run left behind is swept first.
     """
+    if marks:
+        check_replaceable(target, marks)
     target.parent.mkdir(parents=True, exist_ok=True)
     sweep(target.parent)
     work = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=target.parent))

@@ -97,6 +97,7 @@ CONSTRUCTS = (
     Construct("%sourcelist or %patchlist", _line(r"%(sourcelist|patchlist)\b"), since=(4, 15)),
     Construct("%check", _line(r"%check\b"), since=(4, 2)),
     Construct("%pretrans or %posttrans", _line(r"%(pretrans|posttrans)\b"), since=(4, 4)),
+    Construct("file triggers", _line(r"%(trans)?filetrigger(in|un|postun)\b"), since=(4, 13)),
     Construct("%license", _line(r"%license\b"), since=(4, 11)),
     Construct("%caps", _line(r"%caps\("), since=(4, 7)),
     Construct("%exclude", _line(r"%exclude\b"), since=(4, 0, 3)),

@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from hamkit.errors import UserError
-from hamkit.files import project_root
+from hamkit.files import project_root, read_given
 from hamkit.model import qemu
 from hamkit.model.extents import GIB, KIB, MIB, PAGE, TOP
 from hamkit.model.firmware import ram
@@ -61,6 +61,7 @@ MOST_MEMORY = 64 << 30  # beyond, the memory block size changes and software emu
 MOST_SWAP = GIB
 MOST_CPUS = 64
 MOST_STEPS = 100
+LARGEST = 1 << 20  # bytes of a scenario file
 MOST_WORDS = 10
 RUNNABLE = ("memwork", "memfill", "hamctl", "hamabuse")  # what a step may run in the guest
 
@@ -244,11 +245,12 @@ def load(path: Path | None = None, line: Line | None = None) -> Scenario:
     is not for the ``line`` of kernels."""
     path = path or default_scenario(line or Line.MAINLINE)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_given(path, LARGEST).decode("utf-8")
     except FileNotFoundError as bad:
         raise UserError(f"there is no scenario {path}", f"see {default_scenario()} for one") from bad
     except (OSError, UnicodeDecodeError) as bad:
-        raise UserError(f"cannot read the scenario {path}: {bad}", "give a TOML file in UTF-8") from bad
+        why = bad.strerror if isinstance(bad, OSError) else "it is no text"
+        raise UserError(f"cannot read the scenario {path}: {why}", "give a TOML file in UTF-8") from bad
     scenario = parse(text, path.name)
     if line and line not in scenario.lines:
         known = " and ".join(scenario.lines)
@@ -263,6 +265,8 @@ def parse(text: str, name: str = "scenario") -> Scenario:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as bad:
         raise UserError(f"{name}: not readable as TOML: {bad}", "mend the named line") from bad
+    except RecursionError as bad:
+        raise UserError(f"{name}: not readable as TOML: nested too deep", "a scenario is flat") from bad
     try:
         file = _File.model_validate(data)
     except ValidationError as bad:

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hamkit.errors import HamkitError, MissingNeed
+from hamkit.files import refused
 from hamkit.stage import StageResult, Verdict
 
 if TYPE_CHECKING:  # what is shown is made elsewhere: every task imports this module
@@ -28,6 +29,7 @@ LARGEST_RATIO = 100.0  # a limit above is a count
 LARGEST_SMALL = 10_000.0
 STAGE_COLUMNS = ("stage", "verdict", "seconds", "detail")
 TERMINATED = 128 + signal.SIGTERM
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -49,8 +51,7 @@ def _cell(value: object) -> str:
 
 def as_json(value: object) -> None:
     """One JSON document on standard output."""
-    json.dump(to_jsonable_python(value), sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    sys.stdout.write(json.dumps(to_jsonable_python(value), indent=2) + "\n")
 
 
 def either(
@@ -143,18 +144,27 @@ def told(
     try:
         yield
     except HamkitError as bad:
-        if json_wanted:
-            as_json({"error": bad.message, "hint": bad.hint, "exit_code": bad.exit_code})
-        lines = [f"hamkit: {bad.message}", bad.hint, needs() if isinstance(bad, MissingNeed) else ""]
-        sys.stderr.write("\n        ".join(line for line in lines if line) + "\n")
+        _tell(json_wanted, bad, bad.exit_code, needs() if isinstance(bad, MissingNeed) else "")
         raise leave(bad.exit_code) from None
     except KeyboardInterrupt:
-        sys.stderr.write("hamkit: interrupted; nothing half-done was left, run it again\n")
-        raise leave(128 + signal.SIGINT) from None
+        stopped = HamkitError("interrupted; nothing half-done was left", "run it again")
+        _tell(json_wanted, stopped, INTERRUPTED)
+        raise leave(INTERRUPTED) from None
     except BrokenPipeError:
         raise leave(1) from None
+    except OSError as system:
+        told_so = refused(system)
+        _tell(json_wanted, told_so, told_so.exit_code)
+        raise leave(told_so.exit_code) from None
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _tell(json_wanted: bool, bad: HamkitError, code: int, more: str = "") -> None:
+    if json_wanted:
+        as_json({"error": bad.message, "hint": bad.hint, "exit_code": code})
+    lines = [f"hamkit: {bad.message}", bad.hint, more]
+    sys.stderr.write("\n        ".join(line for line in lines if line) + "\n")
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

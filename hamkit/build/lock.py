@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hamkit.errors import Failure, MissingNeed, UserError
-from hamkit.files import digest_file
+from hamkit.files import digest_file, read_given
 from hamkit.render.dockerfile import Kind
 from hamkit.specs import Spec
 
@@ -44,9 +44,7 @@ def load(path: Path) -> Lock:
     """Read a lock. Raises UserError naming the first line that is none."""
     hint = "give the build-environment.txt of a release, or what invoke image --write-lock FILE wrote"
     try:
-        if path.stat().st_size > LARGEST:
-            raise UserError(f"{path} has more than the {LARGEST} bytes that a lock may have", hint)
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_given(path, LARGEST).decode("utf-8").splitlines()
     except (OSError, ValueError) as bad:
         why = bad.strerror if isinstance(bad, OSError) else "it is no text"
         raise UserError(f"cannot read the lock {path}: {why}", hint) from bad

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from hamkit.courses.distribution import STAGES, Pipeline, Request
 from hamkit.errors import HamkitError
-from hamkit.files import project_root
+from hamkit.files import check_replaceable, project_root
 from hamkit.progress import Progress
 from hamkit.prove.qemu import version as qemu_version
-from hamkit.publish.dist import PublishRequest, PublishResult, publish
+from hamkit.publish.dist import MARKS, PublishRequest, PublishResult, publish
 from hamkit.publish.record import RunRecord, RunStart
 from hamkit.publish.reproduce import SCENARIO_NAME
 from hamkit.publish.sbom import ENVIRONMENT_NAME
@@ -43,6 +43,7 @@ def release(request: ReleaseRequest, progress: Progress) -> PublishResult:
 
     Raises the error of the stage that could not run, after publishing what there is.
     """
+    check_replaceable(request.dist / request.run.spec.name, MARKS)
     pipeline = Pipeline(request.run, progress)
     with pipeline.locked():
         source = Source.of(project_root())

@@ -21,10 +21,12 @@ from pydantic import (
 )
 
 from hamkit.errors import UserError
+from hamkit.files import read_given
 from hamkit.publish.record import CheckRecord, StepRecord
 from hamkit.stage import Verdict
 
 SCHEMA_ID: Final = "hamkit-matrix"
+LARGEST = 1 << 30  # bytes of a matrix with its texts
 SCHEMA_FILE = Path(__file__).with_name("matrix.schema.json")
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 SYMBOLS = {Verdict.PASS: "✓", Verdict.FAIL: "✕", Verdict.UNSUPPORTED: "\N{EN DASH}", Verdict.NOT_RUN: "○"}
@@ -150,7 +152,7 @@ class Matrix(_Record):
 def load(path: Path) -> Matrix:
     """A matrix read back. Raises UserError listing every mistake with its field."""
     try:
-        return Matrix.model_validate_json(path.read_bytes())
+        return Matrix.model_validate_json(read_given(path, LARGEST))
     except OSError as bad:
         raise UserError(f"cannot read {path}: {bad.strerror}", "make one: invoke matrix --json FILE") from bad
     except ValidationError as bad:

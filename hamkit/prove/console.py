@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 
 from hamkit.errors import UserError
@@ -19,6 +20,7 @@ from hamkit.stage import Verdict
 
 HOST = "hamkit-host: "
 CHUNK = 1 << 16
+LARGEST = 64 << 20  # bytes of a log that are judged: far more than any run writes; a device has no end
 LONGEST_LINE = 1 << 13  # characters; a guest that prints no newline must not fill our memory
 QUOTED_LINES = 40
 CONTEXT_LINES = 5
@@ -308,10 +310,14 @@ def judge_lines(lines: Iterable[str]) -> ConsoleVerdict:
 
 
 def judge(path: Path) -> ConsoleVerdict:
-    """Judge a console log again; a cut-off log of a killed run too. Raises UserError when unreadable."""
+    """Judge a console log again; a cut-off log of a killed run too, ``LARGEST`` bytes of it at most.
+
+    Raises UserError when unreadable.
+    """
     try:
         with path.open("rb") as stream:
-            return judge_lines(lines_of(iter(lambda: stream.read(CHUNK), b"")))
+            chunks = iter(lambda: stream.read(CHUNK), b"")
+            return judge_lines(lines_of(islice(chunks, LARGEST // CHUNK)))
     except OSError as bad:
         raise UserError(
             f"cannot read the console log {path}: {bad.strerror}", "give the log of a run"

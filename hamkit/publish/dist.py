@@ -24,6 +24,7 @@ from hamkit.stage import Artifact, StageResult, Stopwatch, Verdict
 STAGE_NAME = "publish"
 RESULT_NAME = "result.json"
 CONSOLE_NAME = "console.log"
+MARKS = (RESULT_NAME, SUMS_NAME)  # by which a folder is known as a release, which another may replace
 OURS = frozenset({RESULT_NAME, SCRIPT_NAME, PAGE_NAME, SBOM_NAME, PROVENANCE_NAME, SUMS_NAME})
 
 
@@ -64,7 +65,7 @@ def publish(request: PublishRequest, progress: Progress) -> PublishResult:
     _check_names(request.files)
     watch = Stopwatch()
     target = request.dist / request.result.distro
-    with progress.step(f"Publish {target.name}"), folder_whole(target) as work:
+    with progress.step(f"Publish {target.name}"), folder_whole(target, MARKS) as work:
         shipped = tuple(_ship(name, request.files[name], work) for name in sorted(request.files))
         _check_digests(request.result, shipped)
         whole = request.result.with_changes(

@@ -159,6 +159,8 @@ def check(
     """
     with told(json):
         places = tuple(place for place in repo.split(",") if place)
+        if repo and not places:
+            raise UserError(f"--repo {repo} names nothing", "give a folder, a URL or a list")
         asked = rpm.CheckRequest(Path(given("srpm", srpm, "FILE")), spec_of(distro), repositories=places)
         result = rpm.check(asked, Reporter(), programs=rpm.real_programs(asked.spec))
         if sarif:

@@ -148,3 +148,10 @@ def test_debian_has_a_package_for_each_flavour(spec: Spec) -> None:
     for flavour in spec.kernel.flavours:
         assert f"%package kmod-{flavour}\n" in text
         assert f"%files kmod-{flavour}\n" in text
+
+
+@pytest.mark.parametrize("line", ["%filetriggerin -- /usr/share", "%transfiletriggerpostun -p /bin/sh -- /x"])
+def test_file_triggers_came_with_rpm_4_13(line: str) -> None:
+    assert unknown_constructs(f"Name: x\n{line}\n", (4, 12)) == ["file triggers"]
+    assert unknown_constructs(f"Name: x\n{line}\n", (4, 13)) == []
+    assert unknown_constructs("%triggerin -- foo\n", (4, 0, 2)) == [], "a plain trigger is as old as rpm"

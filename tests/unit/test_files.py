@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from hamkit.errors import UserError
+from hamkit.errors import MissingNeed, UserError
 from hamkit.files import (
     cache_root,
     folder_whole,
+    read_given,
+    refused,
     scratch_folder,
     sha256_file,
     sha256_text,
@@ -101,3 +104,45 @@ def test_tree_digest_sees_name_content_and_mode(tmp_path: Path) -> None:
     path.rename(tmp_path / "g")
     digests.add(sha256_tree(tmp_path))
     assert len(digests) == 4
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "half"])
+def test_what_is_not_ours_is_never_replaced(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "mine"
+    precious = target if kind == "file" else target / ("manifest.json" if kind == "half" else "thesis.tex")
+    precious.parent.mkdir(exist_ok=True)
+    precious.write_text("years of work")
+    with pytest.raises(UserError, match="mine"), folder_whole(target, ("manifest.json", "series")) as work:
+        (work / "a").touch()
+    assert precious.read_text() == "years of work"
+    assert [p.name for p in tmp_path.iterdir()] == ["mine"], "nothing else was left"
+
+
+def test_what_is_ours_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "new"
+    for text in ("1", "2"):
+        with folder_whole(target, ("series",)) as work:
+            (work / "series").write_text(text)
+    assert (target / "series").read_text() == "2"
+    (empty := tmp_path / "empty").mkdir()
+    with folder_whole(empty, ("series",)) as work:
+        (work / "series").touch()
+    assert (empty / "series").exists()
+
+
+def test_what_the_system_refuses_names_the_place_and_whose_mistake_it_is(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as inside:
+        write_whole(Path("/proc/new"), "")
+    told = refused(inside.value)
+    assert isinstance(told, UserError)
+    assert told.message == "/proc: No such file or directory"
+    full = refused(OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "big")))
+    assert isinstance(full, MissingNeed)
+    assert str(tmp_path / "big") in full.message
+    assert "invoke clean" in full.hint
+    assert refused(OSError("odd")).message == "odd"
+
+
+def test_a_device_without_end_is_read_no_further_than_a_file_may_be() -> None:
+    with pytest.raises(OSError, match="more than 1 MiB"):
+        read_given(Path("/dev/zero"), 1 << 20)

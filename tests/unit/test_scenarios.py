@@ -144,6 +144,7 @@ def test_nothing_and_not_toml() -> None:
     assert {line.split(":")[0] for line in mistakes("")} == {"scenario", "machine", "step"}
     assert mistakes("step = 3\nmachine = 4\nscenario = 'x'")
     assert mistakes("[machine\n")[0].startswith("not readable as TOML")
+    assert mistakes("a = " + "[" * 100_000)[0].startswith("not readable as TOML")
     assert any(line.startswith("step") for line in mistakes(GOOD.split("[[step]]", 1)[0] + "step = []"))
 
 

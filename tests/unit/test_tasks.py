@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from hamkit.files import project_root
+from hamkit import show
+from hamkit.files import project_root, write_whole
 
 TASKS = [
     *("doctor", "specs", "facts", "patch", "image", "srpm", "check", "build", "boot", "judge"),
@@ -200,3 +202,41 @@ def test_clean_shows_first_and_spares_kernels_of_the_user(tmp_path: Path) -> Non
 @pytest.mark.parametrize("task", ACTING)
 def test_tasks_that_act_can_show_their_plan(task: str) -> None:
     assert "--dry-run" in invoke("--help", task).stdout or "-n, --dry-run" in invoke("--help", task).stdout
+
+
+@pytest.mark.parametrize("out", ["/dev/null", "{tree}"])
+def test_a_place_that_cannot_be_or_is_somebody_elses(tmp_path: Path, out: str) -> None:
+    """One line, the exit code of a user's mistake, and JSON alone; what was there is there."""
+    tree = tmp_path / "tree"
+    shutil.copytree(SMALL, tree)
+    done = invoke(
+        "patch", "--tree", str(tree), "--json", "--out", out.format(tree=tree), cache=tmp_path / "c"
+    )
+    assert done.returncode == 2, done.stderr
+    assert json.loads(done.stdout)["exit_code"] == 2
+    assert "Traceback" not in done.stderr
+    assert (tree / "Makefile").is_file()
+
+
+@pytest.mark.parametrize(
+    "words", [("model", "--scenario"), ("judge", "--console"), ("compare", "--now", "x", "--before")]
+)
+def test_a_file_without_end_is_no_input(words: tuple[str, ...]) -> None:
+    done = invoke(*words, "/dev/zero", "--json")
+    assert done.returncode in (1, 2), done.stderr
+    assert json.loads(done.stdout)
+    assert "Traceback" not in done.stderr
+
+
+def test_what_the_system_refuses_is_one_line_and_json(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left, show.told(True, SystemExit, str):
+        write_whole(Path("/proc/new"), "")
+    seen = capsys.readouterr()
+    assert left.value.code == json.loads(seen.out)["exit_code"] == 2
+    assert seen.err.startswith("hamkit: /proc: No such file or directory\n")
+
+
+def test_an_interrupt_tells_scripts_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left, show.told(True, SystemExit, str):
+        raise KeyboardInterrupt
+    assert left.value.code == json.loads(capsys.readouterr().out)["exit_code"] == 130

@@ -70,7 +70,7 @@ def check(
         if package is not None and not _failed(findings):
             for program in programs:
                 findings += program_checks(request.path, program, source=package.is_source)
-    inputs = {} if package is None else {request.path.name: sha256_file(request.path)}
+    inputs = {} if package is None else {shown(request.path.name, 255): sha256_file(request.path)}
     facts = {} if package is None else _facts(package)
     stage = StageResult("check", _verdict(findings), watch.seconds, _line(findings), inputs, facts=facts)
     return CheckResult(stage, tuple(findings))

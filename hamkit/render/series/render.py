@@ -9,7 +9,14 @@ from typing import Any
 
 from hamkit import __version__
 from hamkit.errors import UserError
-from hamkit.files import folder_whole, project_root, scratch_folder, sha256_text, write_whole
+from hamkit.files import (
+    check_replaceable,
+    folder_whole,
+    project_root,
+    scratch_folder,
+    sha256_text,
+    write_whole,
+)
 from hamkit.kernel.csource import ENCODING
 from hamkit.kernel.facts import KernelFacts, probe
 from hamkit.progress import Progress
@@ -26,6 +33,7 @@ PATCHES = project_root() / "patches"
 PATCHED = "include/linux/mem_hotadd.h"  # what the first patch brings
 MANIFEST = "manifest.json"
 SERIES = "series"
+MARKS = (MANIFEST, SERIES)  # by which a folder is known as a series, which another may replace
 RESERVE_MB = (16, 640)  # one GB of memory; what leaves 256 MB of lowmem
 
 
@@ -72,7 +80,7 @@ def render_series(request: SeriesRequest, progress: Progress) -> SeriesResult:
     mails = _mails(request, facts, plan, overlay, progress)
     names = [f"{number:04d}-{patch.name}.patch" for number, (patch, _) in enumerate(mails, 1)]
     manifest = _manifest(request, facts, overlay, dict(zip(names, (text for _, text in mails), strict=True)))
-    with folder_whole(request.out) as folder:
+    with folder_whole(request.out, MARKS) as folder:
         for name, (_, text) in zip(names, mails, strict=True):
             write_whole(folder / name, text.encode(ENCODING))
         write_whole(folder / SERIES, "".join(f"{name}\n" for name in names))
@@ -108,12 +116,7 @@ def _replaceable(out: Path, tree: Path) -> None:
     place, source = out.resolve(), tree.resolve()
     if place == source or place in source.parents or source in place.parents:
         raise UserError(f"{out} is the kernel tree, holds it or lies in it", "give another folder to write")
-    try:
-        held = place.exists() and next(place.iterdir(), None) and not (place / MANIFEST).is_file()
-    except OSError as bad:
-        raise UserError(f"cannot write {out}: {bad.strerror}", "give a folder to write") from bad
-    if held:
-        raise UserError(f"{out} holds something else than a series", "give a new folder, or empty this one")
+    check_replaceable(out, MARKS)
 
 
 def _mails(
