@@ -103,6 +103,27 @@ def test_the_window_is_sized_before_lowmem_is(tmp_path: Path, end: str) -> None:
 
 
 @needs_spatch
+@pytest.mark.parametrize(
+    "other",
+    [
+        "!memclass(page->zone, classzone)",
+        "unlikely(!memclass(page->zone, classzone))",
+        "__builtin_expect(!memclass(page->zone, classzone), 0)",
+    ],
+)
+def test_pages_of_another_class_lower_the_bound_of_a_scan(tmp_path: Path, other: str) -> None:
+    body = f"\t\tif ({other})\n\t\t\tcontinue;\n\n\t\tleft--;\n"
+    text, fired = applied(
+        "scan-bound.cocci",
+        "static int shrink_cache(int left, zone_t *classzone)\n{\n"
+        f"\twhile (left && (entry = lru.prev) != &lru) {{\n{body}\t}}\n\treturn left;\n}}\n",
+        tmp_path,
+    )
+    assert fired == {"scan_bound": 1}
+    assert f"\t\tif ({other}) {{\n\t\t\thotadd_scanned(left);\n\t\t\tcontinue;\n\t\t}}\n" in text
+
+
+@needs_spatch
 def test_reclaim_sums_a_class_over_nodes(tmp_path: Path) -> None:
     text, fired = applied("class-counters.cocci", RECLAIM, tmp_path)
     assert fired == {"active": 1, "inactive": 2}
