@@ -6,7 +6,9 @@ from pathlib import Path
 from invoke import Context, task
 from rich.console import Console
 
-from hamkit import show
+from hamkit import scenarios, show
+from hamkit.build.kernel24.flavours import FLAVOURS, HIGHMEM
+from hamkit.build.kernel24.toolchain import find_toolchain
 from hamkit.errors import UserError
 from hamkit.files import cache_root, project_root, write_whole
 from hamkit.matrix import ci as public_ci
@@ -74,6 +76,7 @@ def matrix(
         if ci:
             sys.stdout.write(public_ci.jobs_for(ci, chosen))
             return None
+        _check_options(highmem, flavour, toolchain, scenario)
         wanted = {"highmem": highmem, "flavour": flavour, "toolchain": toolchain, "scenario": scenario}
         request = MatrixRequest(
             rows=chosen,
@@ -107,6 +110,18 @@ def compare(_: Context, before: str = "", now: str = "", json: bool = False) -> 
             print("every cell is what it was", file=sys.stderr)
         if comparing.worse(found):
             raise leave(1)
+
+
+def _check_options(highmem: str, flavour: str, toolchain: str, scenario: str) -> None:
+    """Raises UserError at once for what every row would fail by, some of them minutes later."""
+    if highmem and highmem not in HIGHMEM:
+        raise UserError(f"--highmem {highmem} cannot be", f"choose {' or '.join(HIGHMEM)}")
+    if flavour and flavour not in FLAVOURS:
+        raise UserError(f"no flavour is called {flavour!r}", f"choose one of {', '.join(FLAVOURS)}")
+    if toolchain:
+        find_toolchain(toolchain)
+    if scenario:
+        scenarios.load(Path(scenario))
 
 
 def _last() -> Matrix | None:

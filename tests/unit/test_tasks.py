@@ -240,3 +240,11 @@ def test_an_interrupt_tells_scripts_too(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit) as left, show.told(True, SystemExit, str):
         raise KeyboardInterrupt
     assert left.value.code == json.loads(capsys.readouterr().out)["exit_code"] == 130
+
+
+@pytest.mark.parametrize("flag", ["--highmem", "--flavour", "--toolchain", "--scenario"])
+def test_the_matrix_asks_nothing_of_any_row_with_an_option_that_cannot_be(tmp_path: Path, flag: str) -> None:
+    rows = ("--kernels", SMALL, "--distros", "none", "--until", "identify", "--json", "-")
+    done = invoke("matrix", *rows, flag, "nonsense", cache=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "nonsense" in json.loads(done.stdout)["error"]
