@@ -31,7 +31,8 @@ INITRD = "initrd"
 EPOCH = 0  # seconds; the date of everything on the CD
 LONGEST_APPEND = 255  # bytes that a kernel with boot protocol 2.02 reads of its command line
 ROOT = "root=/dev/hdc ro"
-# For more than one processor: on a busy host a 2.4 kernel finds the timer dead behind the IO-APIC, and panics
+# For more than one processor: on a busy host 2.4 finds the timer dead behind the IO-APIC, and panics;
+# to 2.4.2 its NMI watchdog, which goes by that timer, takes a processor without host time for locked up.
 SEVERAL = "noapic"
 DEFAULT_MODEL = "pentium3"  # 36 physical bits; QEMU's 32-bit default has 32, and PAE loops for ever beyond
 
