@@ -10,7 +10,7 @@ from functools import cached_property
 from pydantic_core import to_jsonable_python
 
 from hamkit.build.kernel24.build import Flavour, Highmem, Kernel, KernelRequest, build_kernel
-from hamkit.build.kernel24.flavours import counting_flavour, hotadd_flavour, stock_flavour
+from hamkit.build.kernel24.flavours import bears_pae, counting_flavour, hotadd_flavour, stock_flavour
 from hamkit.build.kernel24.modules import ModulesRequest, build_modules
 from hamkit.build.kernel24.programs import build_programs
 from hamkit.courses.tree import SERIES_RESERVE_MB, TreeCourse
@@ -97,10 +97,16 @@ class OverheadPipeline(TreeCourse):
         return self._built("patched kernel", self.flavour, self.series)
 
     @cached_property
+    def modes(self) -> tuple[Highmem, ...]:
+        """High memory support that the tree's stock kernels bear."""
+        pae = self.flavour.highmem == "64G" or bears_pae(self.series.facts)
+        return tuple(mode for mode in MODES if pae or mode != "64G")
+
+    @cached_property
     def stock(self) -> Mapping[Highmem, Kernel]:
         """By high memory support, that of the patched kernel first."""
         own = self.flavour.highmem
-        modes = (own, *(mode for mode in MODES if mode != own))
+        modes = (own, *(mode for mode in self.modes if mode != own))
         return {m: self._built(f"stock kernel, {m}", stock_flavour(self.flavour, m), None) for m in modes}
 
     @cached_property
@@ -123,7 +129,7 @@ class OverheadPipeline(TreeCourse):
             stock_total=self._rounds("stock, all memory", kernels[own], limits.total),
             patched_added=self._rounds("patched, memory added", self.patched, limits.boot_memory, adds=True),
         )
-        modes = {mode: stock[0] if mode == own else self._mode(mode) for mode in MODES}
+        modes = {mode: stock[0] if mode == own else self._mode(mode) for mode in self.modes}
         rows = judge(limits, runs)
         made = Overhead(self.patched.release, rows, compare_modes(limits, modes), verdict(rows))
         found = to_jsonable_python(made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -180,6 +181,17 @@ def test_stock_and_patched_kernels_differ_in_hot_add_only() -> None:
     assert {name: value for name, value in asked.items() if name in stock} == stock
     assert stock_flavour(patched, "4G").requested()["CONFIG_HIGHMEM4G"] == "y"
     assert {asked[name] for name in asked if "_IDE" in name} == {"n"}
+
+
+@pytest.mark.parametrize(
+    ("top_level", "modes"), [("own_page", ("none", "4G", "64G")), ("empty_page", ("none", "4G"))]
+)
+def test_stock_kernels_are_counted_with_what_they_bear(top_level: str, modes: tuple[str, ...]) -> None:
+    pipeline = OverheadPipeline(OverheadRequest("x"), Quiet())
+    facts = replace(FACTS, facts={"pae_top_level": replace(PAE, value=top_level)})
+    vars(pipeline)["series"] = SimpleNamespace(facts=facts)
+    assert pipeline.modes == modes
+    assert pipeline.flavour.highmem == modes[-1]
 
 
 def test_two_processors_are_refused() -> None:

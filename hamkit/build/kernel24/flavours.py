@@ -41,9 +41,14 @@ def hotadd_flavour(
     return Flavour(_highmem(facts, highmem), FLAVOURS[name], options=MappingProxyType(options))
 
 
+def bears_pae(facts: KernelFacts) -> bool:
+    """Whether the stock kernel runs with three-level page tables, added memory or not."""
+    return bool(facts["pae_top_level"] != "empty_page")
+
+
 def _highmem(facts: KernelFacts, given: str) -> Highmem:
     if not given:
-        return "4G" if facts["pae_top_level"] == "empty_page" else "64G"
+        return "64G" if bears_pae(facts) else "4G"
     for known in HIGHMEM:
         if given.upper() == known:
             return known
