@@ -203,6 +203,26 @@ def test_dangerous_modes(tmp_path: Path, mode: int) -> None:
     assert "files.modes" in failed(judge(tmp_path, with_file(File("/usr/share/doc/ham/x", mode=mode))))
 
 
+def test_other_peoples_packages_are_made_in_their_way(tmp_path: Path) -> None:
+    late = (Kind.INT32, [BUILD_TIME + 200_000])
+    tags = {**text(Tag.BUILDHOST, "vm"), Tag.BUILDTIME: late, Tag.SOURCE: None}
+    ours = replace(SOURCE, files=(SPEC,), tags=tags)
+    house = {"repro.build-host", "repro.build-time", "repro.cookie", "source.sources"}
+    assert failed(judge(tmp_path, ours)) == house
+    assert failed(judge(tmp_path, theirs(ours))) == set()
+    elsewhere = replace(BINARY, files=(*BINARY_FILES, File("/opt/spa/x", b"x")))
+    assert failed(judge(tmp_path, elsewhere)) == {"files.paths"}
+    assert failed(judge(tmp_path, theirs(elsewhere))) == set()
+    relative = replace(BINARY, files=(*BINARY_FILES, File("opt/x", b"x")))
+    assert "files.paths" in failed(judge(tmp_path, theirs(relative)))
+
+
+def theirs(recipe: Recipe) -> Recipe:
+    """The same package, called spa."""
+    lead = write(recipe)[:96].replace(b"ham", b"spa")
+    return replace(recipe, lead=lead, tags={**recipe.tags, **text(Tag.NAME, "spa")})
+
+
 def test_links_by_build_id_are_allowed(tmp_path: Path) -> None:
     """rpmbuild adds them to packages with programs, the folder as well."""
     top = "/usr/lib/.build-id"

@@ -69,12 +69,13 @@ def _digests(subject: Subject) -> Outcome:
 def _paths(subject: Subject) -> Outcome:
     package = subject.package
     judge = _source_path if package.is_source else _binary_path
+    owned = subject.request.owned if subject.ours else ("/",)
     wrong = [
         f"{shown(file.name, 60)}: {why}"
         for file in package.files
-        if (why := _any_path(file) or judge(file.name, subject.request.owned))
+        if (why := _any_path(file) or judge(file.name, owned))
     ]
-    where = "plain names" if package.is_source else f"absolute paths below {', '.join(subject.request.owned)}"
+    where = "plain names" if package.is_source else f"absolute paths below {', '.join(owned)}"
     return none_of(wrong, where, f"{len(package.files)} names")
 
 

@@ -76,10 +76,10 @@ def _sources(subject: Subject) -> Outcome | None:
     header, present = package.header, {f.name for f in package.files}
     named = [*header.strings(Tag.SOURCE), *header.strings(Tag.PATCH)]
     wrong = [f"{n} is missing" for n in named if n.rsplit("/", 1)[-1] not in present]
-    if not header.strings(Tag.SOURCE):
+    if subject.ours and not header.strings(Tag.SOURCE):
         wrong.append("no Source0")
     wrong += [f"{t.name} leaves files out" for t in (Tag.NOSOURCE, Tag.NOPATCH) if t in header]
-    return none_of(wrong, "Source0 and every source and patch inside", f"{len(named)} sources and patches")
+    return none_of(wrong, "every source and patch inside", f"{len(named)} sources and patches")
 
 
 def _second_reader(subject: Subject) -> Outcome:

@@ -1,4 +1,4 @@
-"""Rules on what makes a package come out the same when it is built again."""
+"""Rules on what makes a package of ours come out the same when it is built again."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from hamkit.rpmfiles.tags import Tag
 DAY = 86400
 
 
-def _build_host(subject: Subject) -> Outcome:
+def _build_host(subject: Subject) -> Outcome | None:
+    if not subject.ours:
+        return None
     wanted = subject.request.build_host
     host = subject.package.header.string(Tag.BUILDHOST)
     return Outcome(host == wanted, host or "absent", wanted)
 
 
-def _build_time(subject: Subject) -> Outcome:
+def _build_time(subject: Subject) -> Outcome | None:
     """SOURCE_DATE_EPOCH where it is known; else a time that a clock would not have given.
 
     That is the day of the newest changelog entry (rpm may take the time from there), or
     the time that the newest file was clamped to.
     """
+    if not subject.ours:
+        return None
     header, wanted = subject.package.header, subject.request.source_date_epoch
     built = header.integer(Tag.BUILDTIME)
     if built is None:
@@ -31,7 +35,9 @@ def _build_time(subject: Subject) -> Outcome:
     return Outcome(good, str(built), f"the changelog's day ({entry}) or the newest file's time ({newest})")
 
 
-def _file_times(subject: Subject) -> Outcome:
+def _file_times(subject: Subject) -> Outcome | None:
+    if not subject.ours:
+        return None
     built = subject.package.header.integer(Tag.BUILDTIME) or 0
     late = [f"{f.name}: {f.mtime}" for f in subject.package.files if f.mtime > built]
     return none_of(late, f"no file later than the build time {built}", "none later")
@@ -40,7 +46,7 @@ def _file_times(subject: Subject) -> Outcome:
 def _cookie(subject: Subject) -> Outcome | None:
     header = subject.package.header
     cookie = header.string(Tag.COOKIE)
-    if not cookie:
+    if not cookie or not subject.ours:
         return None
     wanted = f"{header.string(Tag.BUILDHOST)} {header.integer(Tag.BUILDTIME)}"
     return Outcome(cookie == wanted, cookie, wanted)

@@ -9,6 +9,7 @@ from hamkit.prove.rpm.findings import CheckRequest, Finding, shown
 from hamkit.prove.rpm.published import Published
 from hamkit.prove.rpm.scan import Scan
 from hamkit.rpmfiles import BadPackage, Package
+from hamkit.rpmfiles.tags import Tag
 from hamkit.stage import Verdict
 
 ARCHITECTURES = {
@@ -61,6 +62,12 @@ class Subject:
     scan: Scan | None = None
     unread: str = ""
     published: tuple[Published, ...] = ()
+
+    @property
+    def ours(self) -> bool:
+        """Whether the package is HAM's: other people's need not be built in our way, nor stay in our folders,
+        for a distribution to take them."""
+        return "ham" in (self.package.header.string(Tag.NAME) or "").split("-")
 
     @property
     def payload(self) -> Scan:
