@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hamkit.build.kernel24.toolchain import Toolchain, find_toolchain, known_toolchains, refused_flags
-from hamkit.build.kernel24.workspace import copy_tree, environment, make_tools
+from hamkit.build.kernel24.workspace import compilers, copy_tree, environment, make_tools
 from hamkit.errors import MissingNeed, UserError
 from hamkit.files import project_root
 from hamkit.kernel.probes.toolchain import plain_flags
@@ -138,6 +138,30 @@ def test_scripts_that_lost_their_executable_bit_get_it_back_in_the_copy(tmp_path
     }
     assert modes == {"mkdep.pl": 0o755, "mkdep.c": 0o644}
     assert (tree / "scripts" / "mkdep.pl").stat().st_mode & 0o111 == 0
+
+
+def test_generated_sources_are_no_older_than_what_they_are_made_of(tmp_path: Path) -> None:
+    tree = Path(shutil.copytree(SMALL, tmp_path / "tree"))
+    for name, age in (("mm/keys.map", 0), ("mm/keys.c", 9)):
+        (tree / name).write_text("keys\n")
+        os.utime(tree / name, (2_000_000_000 - age,) * 2)
+    (tree / "Makefile").write_text("all: mm/keys.c\nmm/keys.c: mm/keys.map\n\tloadkeys $< > $@\n")
+    copy_tree(tree, tmp_path / "copy")
+    run(["make", "all"], cwd=tmp_path / "copy", package="make")
+    assert (tmp_path / "copy" / "mm" / "keys.c").read_text() == "keys\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("CC\t\t= $(CROSS_COMPILE)gcc", {"gcc"}),
+        ("CC = $(CROSS_COMPILE)gcc32\n#CC = $(CROSS_COMPILE)gcc33", {"gcc", "gcc32"}),
+        ("CC := $(CROSS_COMPILE)kgcc -V egcs", {"gcc", "kgcc"}),
+    ],
+)
+def test_compilers_go_by_the_makefiles_name(tmp_path: Path, line: str, names: set[str]) -> None:
+    (tmp_path / "Makefile").write_text(f"AS = as\n{line}\n")
+    assert compilers(tmp_path) == names
 
 
 def use(

@@ -19,6 +19,7 @@ from hamkit.build.kernel24.layout import OBJECT, layout_source, read_layout
 from hamkit.build.kernel24.toolchain import Toolchain, refused_flags
 from hamkit.build.kernel24.workspace import (
     PREFIX,
+    compilers,
     copy_part,
     copy_tree,
     environment,
@@ -207,7 +208,7 @@ class Building:
         if self._request.series:
             self._step.note("patch")
             apply_series(self._request.series, self._tree, self._log)
-        make_tools(self._tools, self._request.toolchain)
+        make_tools(self._tools, self._request.toolchain, compilers(self._tree))
         dropped = refused_flags(self._request.toolchain, self._tree)
         self._environment = environment(self._tools, self._tree, self._request.toolchain, dropped)
         effective = self._configure()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from hamkit.build.kernel24.toolchain import Toolchain
 from hamkit.files import project_root
+from hamkit.kernel.csource import ENCODING
 from hamkit.run import SYSTEM_PATH, run
 
 TOOLS = project_root() / "templates" / "config24" / "tools"
 STAMPS = ("date", "whoami", "hostname", "dnsdomainname", "domainname")
 PREFIX = "i386-"
+COMPILER = re.compile(r"^CC[ \t]*[:?]?=[ \t]*\$\(CROSS_COMPILE\)([\w.+-]+)", re.MULTILINE)
 BINARY = (b"\x7fELF", b"!<arch>\n")
 # Made by an earlier configuration or build; stale ones break the next.
 MADE = (
@@ -37,7 +41,11 @@ EPOCH = 1003881600  # the day of 2.4.13: the moment that every kernel says it wa
 
 
 def copy_tree(root: Path, target: Path) -> None:
-    """Copy what an i386 build reads: no documentation, no other architectures, nothing built before."""
+    """Copy what an i386 build reads: no documentation, no other architectures, nothing built before.
+
+    All times are the same: a tree that was copied or cloned has its generated sources (``*_shipped``,
+    ``defkeymap.c``) in any order of age, and make would want the programs of their time to make them anew.
+    """
     for source in _wanted(root):
         copy_part(source, target / source.relative_to(root))
     for folder in (root / "arch").glob("**/"):  # empty: `make dep` wants every -I of a driver to be there
@@ -49,6 +57,8 @@ def copy_tree(root: Path, target: Path) -> None:
             _remove(path)
     for path in (target / "scripts").rglob("*"):
         _runnable(path)
+    for path in target.rglob("*"):
+        os.utime(path, (EPOCH, EPOCH), follow_symlinks=False)
 
 
 def copy_part(source: Path, place: Path) -> None:
@@ -95,14 +105,21 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def make_tools(folder: Path, toolchain: Toolchain) -> None:
-    """Fill a folder with the programs that go first on the path: compiler, binutils, and pinned stamps."""
+def compilers(tree: Path) -> frozenset[str]:
+    """What a tree's makefile may call its compiler: vendors have ``gcc32`` and the like."""
+    return frozenset({"gcc", *COMPILER.findall((tree / "Makefile").read_text(encoding=ENCODING))})
+
+
+def make_tools(folder: Path, toolchain: Toolchain, names: frozenset[str] = frozenset({"gcc"})) -> None:
+    """Fill a folder with the programs that go first on the path: the compiler, by these names, binutils, and
+    pinned stamps."""
     gnu = folder / "gnu"
     gnu.mkdir(parents=True)
     for name in ("as", "ld"):
         shutil.copy2(TOOLS / name, gnu / name)
         shutil.copy2(TOOLS / name, folder / f"{PREFIX}{name}")
-    shutil.copy2(TOOLS / "cc", folder / f"{PREFIX}gcc")
+    for name in names:
+        shutil.copy2(TOOLS / "cc", folder / f"{PREFIX}{name}")
     for name in ("gzip", "genksyms"):
         shutil.copy2(TOOLS / name, folder / name)
     for name in STAMPS:
