@@ -30,7 +30,7 @@ from hamkit.build.srpm import (
 )
 from hamkit.courses.course import Planned, ProvingCourse
 from hamkit.courses.linux24 import TreePipeline
-from hamkit.errors import Failure, HamkitError, MissingNeed
+from hamkit.errors import HamkitError, MissingNeed
 from hamkit.files import sha256_file, write_whole
 from hamkit.kernel.source import KernelSource
 from hamkit.model.scenario import Scenario
@@ -242,8 +242,5 @@ def every_image(progress: Progress, renew: bool = False) -> list[StageResult]:
 
 
 def deliver(paths: tuple[Path, ...], out: Path) -> tuple[Path, ...]:
-    """Copy finished artifacts into the caller's folder, each whole. Raises Failure when that fails."""
-    try:
-        return tuple(write_whole(out / path.name, path.read_bytes()) for path in paths)
-    except OSError as bad:
-        raise Failure(f"cannot write to {out}: {bad.strerror}", "name another folder with --out") from bad
+    """Copy finished artifacts into the caller's folder, each whole. Raises OSError when that fails."""
+    return tuple(write_whole(out / path.name, path.read_bytes()) for path in paths)
