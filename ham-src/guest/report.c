@@ -169,6 +169,7 @@ void report_step(const struct plan *plan, unsigned int number, int result,
 	}
 	text_add(&report, "@@ham rc %d\n@@ham finish %u\n", result, number);
 	write_all(report.data, report.length);
+	tcdrain(port);		/* or its interrupts fall into the next step */
 	if (plan_find(plan, "pause", NULL))
 		pause_step(number);
 }

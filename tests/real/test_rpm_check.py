@@ -35,7 +35,7 @@ PAYLOADS = {
 DIGESTS = {"md5": 1, "sha256": 8}
 HARMLESS = {8, 9, 76, 77}
 SPEC_FILE = """\
-Name: probe
+Name: ham-probe
 Version: 1.0~rc1
 Release: 2
 Epoch: 3
