@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from hamkit.build.kernel24.toolchain import Toolchain, find_toolchain, known_toolchains, refused_flags
+from hamkit.build.kernel24.toolchain import (
+    Toolchain,
+    debug_flags,
+    find_toolchain,
+    known_toolchains,
+    left_out_flags,
+)
 from hamkit.build.kernel24.workspace import compilers, copy_tree, environment, make_tools
 from hamkit.errors import MissingNeed, UserError
 from hamkit.files import project_root
@@ -85,10 +91,19 @@ def test_compilers_that_are_not_for_24(tmp_path: Path, version: str, machine: st
 
 def test_flags_that_the_compiler_does_not_know(toolchain: Toolchain, tmp_path: Path) -> None:
     tree = Path(shutil.copytree(SMALL, tmp_path / "linux"))
-    assert refused_flags(toolchain, tree) == ()
+    assert left_out_flags(toolchain, tree) == ()
     with (tree / "arch/i386/Makefile").open("a") as makefile:
         makefile.write("CFLAGS+=-freorder-blocks \\\n\t-fno-common\n")
-    assert refused_flags(toolchain, tree) == ("-freorder-blocks",)
+    assert left_out_flags(toolchain, tree) == ("-freorder-blocks",)
+
+
+def test_flags_that_tell_where_it_was_built_are_left_out(tmp_path: Path) -> None:
+    tree = Path(shutil.copytree(SMALL, tmp_path / "linux"))
+    assert debug_flags(tree) == ()
+    with (tree / "Makefile").open("a") as makefile:
+        makefile.write("ifdef CONFIG_DEBUG_INFO\nCFLAGS += -g \\\n\t-gstabs+ -O2\nAFLAGS\t+= -ggdb3\nendif\n")
+        makefile.write("CFLAGS_x.o = -gnu -fno-g\ninstall:\n\tinstall -g root x\n")
+    assert debug_flags(tree) == ("-g", "-ggdb3", "-gstabs+")
 
 
 def test_flags_that_the_makefile_tries_itself_are_left_alone() -> None:

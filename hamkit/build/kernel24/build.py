@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from hamkit.build.kernel24.apply import apply_series
 from hamkit.build.kernel24.layout import OBJECT, layout_source, read_layout
-from hamkit.build.kernel24.toolchain import Toolchain, refused_flags
+from hamkit.build.kernel24.toolchain import Toolchain, debug_flags, left_out_flags
 from hamkit.build.kernel24.workspace import (
     PREFIX,
     compilers,
@@ -177,6 +177,7 @@ def kernel_folder(request: KernelRequest) -> Path:
     asked = request.flavour.requested().text()
     words = [request.source.digest, asked, request.toolchain.digest, tools_digest_text()]
     patches = request.series.patches if request.series else ()
+    words += debug_flags(request.source.root)
     key = sha256_text(LAYOUT, *words, *(sha256_file(path) for path in patches))
     return cache_root() / "kernels24" / key
 
@@ -209,7 +210,7 @@ class Building:
             self._step.note("patch")
             apply_series(self._request.series, self._tree, self._log)
         make_tools(self._tools, self._request.toolchain, compilers(self._tree))
-        dropped = refused_flags(self._request.toolchain, self._tree)
+        dropped = left_out_flags(self._request.toolchain, self._tree)
         self._environment = environment(self._tools, self._tree, self._request.toolchain, dropped)
         effective = self._configure()
         self._make("dep")

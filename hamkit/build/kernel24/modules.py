@@ -9,7 +9,7 @@ from filelock import FileLock
 
 from hamkit.build.kernel24.build import FAULT, MAKE_WORDS, Kernel
 from hamkit.build.kernel24.programs import SOURCES
-from hamkit.build.kernel24.toolchain import Toolchain, refused_flags
+from hamkit.build.kernel24.toolchain import Toolchain, left_out_flags
 from hamkit.build.kernel24.workspace import copy_part, environment, make_tools, tools_digest_text
 from hamkit.errors import Failure
 from hamkit.files import cache_root, folder_whole, scratch_folder, sha256_text, sha256_tree
@@ -101,7 +101,7 @@ def _compile(request: ModulesRequest, out: Path) -> None:
         copy_part(request.kernel.tree, tree)
         _nothing_changed(tree)
         make_tools(work / "tools", request.toolchain)
-        made = environment(work / "tools", tree, request.toolchain, refused_flags(request.toolchain, tree))
+        made = environment(work / "tools", tree, request.toolchain, left_out_flags(request.toolchain, tree))
         words = [f"KDIR={tree}", f"OUT={built}", f"HAM_TEST={'y' if request.testing else 'n'}"]
         argv = ["make", "-C", str(SOURCES / "linux24"), *MAKE_WORDS, *words, "modules"]
         done = run(argv, package="make", env=made, log=log, check=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hamkit.build.kernel24.build import MAKE_WORDS, Kernel
-from hamkit.build.kernel24.toolchain import Toolchain, refused_flags
+from hamkit.build.kernel24.toolchain import Toolchain, left_out_flags
 from hamkit.build.kernel24.workspace import environment, make_tools, tools_digest_text
 from hamkit.errors import UserError
 from hamkit.files import scratch_folder, sha256_text
@@ -43,7 +43,7 @@ def pack_kernel(kernel: Kernel, toolchain: Toolchain) -> PackedKernel:
     """Pack what compiles modules for a kernel. Raises UserError for a compiler without its own folder."""
     home = _home(toolchain)
     there = _moved(toolchain, home)
-    dropped = refused_flags(toolchain, kernel.tree)
+    dropped = left_out_flags(toolchain, kernel.tree)
     raw = io.BytesIO()
     with scratch_folder("packed") as work, tarfile.open(fileobj=raw, mode="w") as tar:
         make_tools(work / "tools", there)

@@ -16,6 +16,8 @@ COMPILER = re.compile(r"(?P<prefix>(?:[\w.]+-)*?)gcc(?:-\d[\d.]*)?")
 VERSIONS = re.compile(r"(?:egcs-)?2\.9[15](?:\.\d+)*|3\.[0-4](?:\.\d+)*")
 MACHINE = re.compile(r"i[3-6]86\b.*")
 BINUTILS = ("ar", "nm", "objcopy", "objdump", "ranlib", "size", "strip")
+FLAGS_LINE = re.compile(r"^[ \t]*(?:CFLAGS|AFLAGS)[ \t]*[+:]?=(?:[^\\\n]|\\\n|\\.)*", re.MULTILINE)
+DEBUG = re.compile(r"(?<=[\s=])-g(?:gdb|stabs\+?|dwarf(?:-2)?)?[0-3]?(?=\s|$)")
 SEGMENT_MOVE = b"\tmovl %fs,4(%eax)\n"
 HINT = "put a gcc 2.95 for i386 below {folder}/NAME/bin, or name one"
 
@@ -64,11 +66,22 @@ def find_toolchain(given: str = "") -> Toolchain:
     )
 
 
-def refused_flags(toolchain: Toolchain, root: Path) -> tuple[str, ...]:
-    """Optimisation flags that the tree gives every compiler and this one does not know."""
-    texts = [(root / name).read_text(encoding=ENCODING) for name in MAKEFILES]
-    flags = {flag for text in texts for flag, _ in plain_flags(text)}
-    return tuple(flag for flag in sorted(flags) if not _accepts(toolchain.cc, flag))
+def left_out_flags(toolchain: Toolchain, root: Path) -> tuple[str, ...]:
+    """Flags of the tree that the compiler is not given: those for debugging, and those that the tree gives
+    every compiler and this one does not know."""
+    flags = {flag for text in _makefiles(root) for flag, _ in plain_flags(text)}
+    refused = (flag for flag in sorted(flags) if not _accepts(toolchain.cc, flag))
+    return (*debug_flags(root), *refused)
+
+
+def debug_flags(root: Path) -> tuple[str, ...]:
+    """Flags that put the folder of the build into every object: no compiler of the time can hide it."""
+    lines = [line.group() for text in _makefiles(root) for line in FLAGS_LINE.finditer(text)]
+    return tuple(sorted({flag for line in lines for flag in DEBUG.findall(line)}))
+
+
+def _makefiles(root: Path) -> list[str]:
+    return [(root / name).read_text(encoding=ENCODING) for name in MAKEFILES]
 
 
 def _accepts(cc: Path, flag: str) -> bool:
