@@ -22,3 +22,8 @@ def core_driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drive(core_driver: Path) -> Drive:
     """Runs commands and returns what the driver printed."""
     return lambda commands: send(core_driver, commands)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(cache: Path) -> None:
+    """What lies in the user's cache changes no unit test."""

@@ -22,27 +22,9 @@ from hamkit.errors import MissingNeed, UserError
 from hamkit.files import project_root
 from hamkit.kernel.probes.toolchain import plain_flags
 from hamkit.run import Completed, run
+from tests.unit.old_compiler import compiler
 
 SMALL = project_root() / "tests" / "data" / "kernel" / "small24"
-SPEAKING = """#!/bin/sh
-case $1 in
--dumpversion) echo {version} ;;
--dumpmachine) echo {machine} ;;
--freorder-blocks) exit 1 ;;
-*) printf '%s\\n' "$@" ;;
-esac
-"""
-
-
-def compiler(
-    folder: Path, name: str = "i386-gcc", version: str = "2.95.3", machine: str = "i386-linux"
-) -> Path:
-    """A program that answers like a compiler, and otherwise prints its arguments."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_text(SPEAKING.format(version=version, machine=machine))
-    path.chmod(0o755)
-    return path
 
 
 @pytest.fixture
