@@ -148,3 +148,11 @@ def explained(matrix: Matrix, row_name: str, column: str) -> list[str]:
     for text in cell.texts:
         lines += [f"  --- {text.name}", *(f"  {line}" for line in matrix.texts[text.digest].splitlines())]
     return [line for line in lines if line]
+
+
+def cell_alone(matrix: Matrix, row_name: str, column: str) -> dict[str, object]:
+    """One cell for a program: its row, itself, the texts it names by digest. Raises as ``explained``."""
+    row = matrix.row(row_name)
+    cell = row.cell(column)
+    texts = {text.digest: matrix.texts[text.digest] for text in (*cell.texts, *cell.patches)}
+    return {"row": row.name, "cell": cell, "texts": texts}

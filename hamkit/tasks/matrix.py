@@ -34,7 +34,7 @@ FLAGS = {
     "keep_going": "ask everything, whatever fails (the default)",
     "scheduler": "address of a dask scheduler whose workers do the work",
     "ci": "print a job for each row instead: github or gitlab",
-    "explain": "tell everything about one cell of the last run, ROW:COLUMN",
+    "explain": "tell everything about one cell of the last run (or of --json FILE), ROW:COLUMN",
     "json": "file for the matrix as JSON; - for standard output",
     "junit": "file for a JUnit report",
     "sarif": "file for the failures as SARIF",
@@ -170,4 +170,7 @@ def _explain(words: str, json: str) -> None:
     names = [c.name for c in last.columns]
     if not row or column not in names:
         raise UserError(f"{words!r} names no cell", f"write ROW:COLUMN; columns: {', '.join(names)}")
-    print("\n".join(view.explained(last, row, column)))
+    if json == "-":
+        show.as_json(view.cell_alone(last, row, column))
+    else:
+        print("\n".join(view.explained(last, row, column)))

@@ -25,6 +25,7 @@ from hamkit.tasks.stages import show_plan, show_stages
 from hamkit.tasks.trees import tree_request
 
 PACKAGES = ("ham", "kernel-patch")
+RESERVED = 128  # MiB of kernel address space, as `patch` has it
 
 
 @task(name="specs", help={"distro": "show one, whole"} | help_for("json"))
@@ -107,7 +108,7 @@ def image(
     help={
         "package": "ham (the module, the programs), or kernel-patch (the series for --tree)",
         "tree": f"with kernel-patch: {TREE}",
-        "reserve_mb": "with kernel-patch: kernel address space for struct pages, MiB",
+        "reserve_mb": "with kernel-patch: kernel address space for struct pages, MiB; 128 when not given",
     }
     | help_for("distro", "out", "json", "dry_run", "renew")
 )
@@ -116,7 +117,7 @@ def srpm(
     distro: str = "",
     package: str = "ham",
     tree: str = "",
-    reserve_mb: int = 128,
+    reserve_mb: int = 0,
     out: str = "",
     json: bool = False,
     dry_run: bool = False,
@@ -127,13 +128,16 @@ def srpm(
         request = request_for(distro, renew=renew)
         if package not in PACKAGES:
             raise UserError(f"there is no package {package!r}", f"one of: {', '.join(PACKAGES)}")
-        if tree and package != "kernel-patch":
-            raise UserError("--tree is for --package kernel-patch", "the source RPM of ham fits every kernel")
+        for flag, value in {"--tree": tree, "--reserve-mb": reserve_mb}.items():
+            if value and package != "kernel-patch":
+                raise UserError(
+                    f"{flag} is for --package kernel-patch", "the source RPM of ham fits every kernel"
+                )
         pipeline = Pipeline(request, Reporter())
         if package == "kernel-patch":
             check_line(request.spec)
             source = find_source(tree or source_of(request.spec), Reporter())
-            pipeline = PatchPipeline(request, Reporter(), source=source, reserve_mb=reserve_mb)
+            pipeline = PatchPipeline(request, Reporter(), source=source, reserve_mb=reserve_mb or RESERVED)
         if dry_run:
             return show_plan(pipeline, "srpm", json)
         with pipeline.locked():

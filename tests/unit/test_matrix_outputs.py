@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from jsonschema import Draft202012Validator
+from pydantic_core import to_json
 
 from hamkit.errors import UserError
 from hamkit.matrix import ci, compare, outputs, view
@@ -145,3 +146,12 @@ def test_explanation_of_a_cell() -> None:
     assert "costs 1.0020 of stock, at most 1.003: fork+exit" in lines
     with pytest.raises(UserError, match="no row"):
         view.explained(sample(), "linux-9", "builds")
+
+
+def test_a_cell_alone_has_its_texts() -> None:
+    alone = json.loads(to_json(view.cell_alone(sample(), "linux-2.4.31", "model")))
+    cell = sample().row("linux-2.4.31").cell("model")
+    assert (alone["row"], alone["cell"]["verdict"]) == ("linux-2.4.31", cell.verdict.value)
+    assert set(alone["texts"]) == {text.digest for text in (*cell.texts, *cell.patches)}
+    with pytest.raises(UserError, match="no row"):
+        view.cell_alone(sample(), "linux-9", "builds")

@@ -107,6 +107,7 @@ def test_model_as_table_and_json() -> None:
             "cannot download http://127.0.0.1:1/linux.tar",
         ),
         (("srpm", "--distro", "rh71", "--tree", "x"), 2, "--tree is for --package kernel-patch"),
+        (("srpm", "--distro", "rh71", "--reserve-mb", "64"), 2, "--reserve-mb is for --package kernel-patch"),
         (("srpm", "--distro", "el9", "--package", "kernel-patch", "--tree", "x"), 2, "nothing to patch"),
         (("build", "--distro", "el9", "--tree", "x"), 2, "nothing to patch"),
         (("image", "--distro", "rh71", "--mirror", "nonsense"), 2, "no package source: nonsense"),
