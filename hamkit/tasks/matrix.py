@@ -6,9 +6,7 @@ from pathlib import Path
 from invoke import Context, task
 from rich.console import Console
 
-from hamkit import scenarios, show
-from hamkit.build.kernel24.flavours import FLAVOURS, HIGHMEM
-from hamkit.build.kernel24.toolchain import find_toolchain
+from hamkit import show
 from hamkit.errors import UserError
 from hamkit.files import cache_root, project_root, write_whole
 from hamkit.matrix import ci as public_ci
@@ -114,6 +112,12 @@ def compare(_: Context, before: str = "", now: str = "", json: bool = False) -> 
 
 def _check_options(highmem: str, flavour: str, toolchain: str, scenario: str) -> None:
     """Raises UserError at once for what every row would fail by, some of them minutes later."""
+    if not any((highmem, flavour, toolchain, scenario)):
+        return  # what is imported here is not waited for, unless asked for
+    from hamkit import scenarios  # noqa: PLC0415
+    from hamkit.build.kernel24.flavours import FLAVOURS, HIGHMEM  # noqa: PLC0415
+    from hamkit.build.kernel24.toolchain import find_toolchain  # noqa: PLC0415
+
     if highmem and highmem not in HIGHMEM:
         raise UserError(f"--highmem {highmem} cannot be", f"choose {' or '.join(HIGHMEM)}")
     if flavour and flavour not in FLAVOURS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hamkit import rpmhistory
@@ -66,7 +66,8 @@ def program_checks(path: Path, program: Program, *, source: bool) -> tuple[Findi
 
         def runner(argv: Argv) -> Completed:
             words = [program.path, *argv[1:]]
-            return run(words, env={"HOME": str(folder)}, cwd=folder, timeout=TIMEOUT, check=False)
+            done = run(words, env={"HOME": str(folder)}, cwd=folder, timeout=TIMEOUT, check=False)
+            return replace(done, stderr=done.stderr.replace(f"{folder}/", ""))  # what is wrong, not where
 
         try:
             told = runner(["rpm", "--version"])
