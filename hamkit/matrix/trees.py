@@ -8,13 +8,14 @@ from pathlib import Path
 
 from hamkit import scenarios, specs
 from hamkit.build.kernel24.apply import try_series
-from hamkit.build.kernel24.build import ConfigurationRefused, kernel_folder
+from hamkit.build.kernel24.build import ConfigurationRefused, build_kernel, kernel_folder
+from hamkit.build.kernel24.flavours import stock_flavour
 from hamkit.courses.distribution import PatchPipeline, Request
 from hamkit.courses.linux24 import TreePipeline, TreeRequest
 from hamkit.courses.overhead import OverheadPipeline, OverheadRequest, counted_flavour
 from hamkit.courses.reproduce import reproduce_tree
 from hamkit.courses.tree import SERIES_RESERVE_MB
-from hamkit.errors import HamkitError
+from hamkit.errors import Failure, HamkitError
 from hamkit.files import cache_root, scratch_folder
 from hamkit.kernel.facts import probe
 from hamkit.kernel.identify import Identity, identify
@@ -101,12 +102,26 @@ def _kernel(task: Task, texts: Texts) -> Answer:
         return Answer((failed("configures", bad, watch.seconds, texts, log),), texts=texts.by_digest)
     except HamkitError as bad:
         configured = Cell(column="configures", verdict=Verdict.PASS)
-        return Answer((configured, failed("builds", bad, watch.seconds, texts, log)), texts=texts.by_digest)
+        built = failed("builds", bad, watch.seconds, texts, log)
+        if isinstance(bad, Failure) and (theirs := _stock_fault(pipeline)):
+            reason = texts.hide(f"the tree does not build without the patches either: {theirs}")
+            built = built.model_copy(update={"verdict": Verdict.UNSUPPORTED, "detail": reason})
+        return Answer((configured, built), texts=texts.by_digest)
     flavour = pipeline.kernel_request.flavour
     words = f"HIGHMEM{flavour.highmem}, {'smp' if flavour.smp else 'up'}, as asked"
     configured = Cell(column="configures", verdict=Verdict.PASS, detail=words)
     cells = (configured, of_stage("builds", made.stage, texts, facts={COUNTED: _counted(pipeline)}))
     return Answer(cells, digest_of({a.path.name: a.sha256 for a in made.stage.outputs}), texts.by_digest)
+
+
+def _stock_fault(pipeline: TreePipeline) -> str:
+    """Why the tree does not build as it came, configured likewise without hot-add; empty when it does."""
+    asked = pipeline.kernel_request
+    try:
+        build_kernel(replace(asked, series=None, flavour=stock_flavour(asked.flavour)), Quiet())
+    except Failure as bad:
+        return bad.message
+    return ""
 
 
 def _counted(pipeline: TreePipeline) -> str:

@@ -18,6 +18,9 @@ from hamkit.build.kernel24.toolchain import known_toolchains
 from hamkit.courses.linux24 import TreePipeline, TreeRequest
 from hamkit.files import cache_root
 from hamkit.kernel.source import tree_digest
+from hamkit.matrix import trees
+from hamkit.matrix.graph import Task
+from hamkit.matrix.rows import RowSpec
 from hamkit.model.scenario import Line
 from hamkit.progress import Quiet
 from hamkit.prove.comparison import Check
@@ -113,3 +116,17 @@ def test_modules_for_symbols_with_versions_are_the_same_twice(pipeline: Pipeline
     assert again == first
     assert str(cache_root()).encode() not in b"".join(first.values())
     assert b"_R" in first["ham"]  # a version follows
+
+
+def test_the_matrix_tells_the_tree_s_fault_from_ours(pipeline: Pipelines, tmp_path: Path) -> None:
+    """A file that does not compile with hot-add, then one that never does."""
+    tree = tmp_path / "linux"
+    shutil.copytree(pipeline(SEED).source.root, tree, symlinks=True)
+    broken = tree / "init" / "main.c"
+    sound = broken.read_bytes()
+    for condition, verdict in (("defined(CONFIG_MEM_HOTADD)", Verdict.FAIL), ("1", Verdict.UNSUPPORTED)):
+        broken.write_bytes(sound + f"#if {condition}\n#error broken for the test\n#endif\n".encode())
+        task = Task(RowSpec("broken", "2.4", str(tree)), "kernel")
+        configured, built = trees.ask(task).cells
+        assert (configured.verdict, built.column, built.verdict) == (Verdict.PASS, "builds", verdict)
+        assert "broken for the test" in built.detail

@@ -50,10 +50,11 @@ MAKE_WORDS = (
 BZIMAGE = "arch/i386/boot/bzImage"
 MEMORY_FOLDERS = ("mm", "arch/i386/mm")  # whose objects a patched kernel is held against the stock one by
 ANSWERS = b"\n" * 10_000  # to every question that oldconfig asks, its default
-FAULT = re.compile(
-    r"(?m)^(?!.*\bwarning: ).*"
-    r"(?:\b[Ee]rror\b[: ]|' undeclared|undefined reference|Invalid option|No rule to make).*$"
+FAULT = re.compile(  # compilers of the time write no "error:"
+    r"(?m)^(?!.*\b[Ww]arning: |.*\(Each undeclared|.*for each function it appears in).*"
+    r"(?:^\S+\.[chS]:\d+: |\b[Ee]rror\b[: ]|undefined reference|Invalid option|No rule to make).*$"
 )
+PASSED_ON = re.compile(r"make(?:\[\d+\])?: \*\*\* \[.*\] Error \d+")  # what the makefile above says of it
 QUOTED = 6
 CONFIGURE_SECONDS = 120.0  # a value that its script does not take makes it ask for ever
 BUILD_SECONDS = 3600.0
@@ -261,8 +262,9 @@ class Building:
             check=False,
         )
         if done.returncode != 0:
-            faults = FAULT.findall(done.stderr) or done.stderr.splitlines()[-QUOTED:]
-            raise Failure(f"make {target} failed: {'; '.join(faults[:QUOTED])}", f"whole log: {self._log}")
+            raise Failure(
+                f"make {target} failed: {'; '.join(faults(done.stderr))}", f"whole log: {self._log}"
+            )
 
     def _keep(self) -> None:
         shutil.copy2(self._tree / BZIMAGE, self._out / "bzImage")
@@ -280,6 +282,13 @@ class Building:
                 shutil.copy2(path, self._out / "objects" / name)
         shims = self._tools / "shims"
         write_whole(self._out / "shims", shims.read_text() if shims.is_file() else "")
+
+
+def faults(stderr: str) -> list[str]:
+    """The first lines that tell what went wrong; of those that only pass it on, when there are no others."""
+    found = FAULT.findall(stderr)
+    told = [line for line in found if not PASSED_ON.match(line)] or found or stderr.splitlines()[-QUOTED:]
+    return told[:QUOTED]
 
 
 def _words(items: list[Difference]) -> str:
