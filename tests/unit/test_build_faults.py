@@ -1,8 +1,14 @@
-"""What of a compiler's and make's words is quoted when a 2.4 kernel does not build."""
+"""What of a compiler's and make's words is quoted when a 2.4 kernel does not build, and what is no image."""
 
 from __future__ import annotations
 
-from hamkit.build.kernel24.build import QUOTED, faults
+import gzip
+from pathlib import Path
+
+import pytest
+
+from hamkit.build.kernel24.build import QUOTED, check_image, faults
+from hamkit.errors import Failure
 
 PASSED_ON = (
     "make[3]: *** [/tree/Rules.make:57: piix.o] Error 1\nmake: *** [Makefile:285: _dir_drivers] Error 2\n"
@@ -38,3 +44,17 @@ def test_make_alone_and_nothing_known() -> None:
     assert faults(PASSED_ON) == PASSED_ON.splitlines()
     assert faults("killed\n") == ["killed"]
     assert len(faults("a.c:1: parse error\n" * 50)) == QUOTED
+
+
+@pytest.mark.parametrize("content", [b"", gzip.compress(bytes(4096)), bytes(0x202) + b"HdrX"])
+def test_an_image_that_no_loader_knows(tmp_path: Path, content: bytes) -> None:
+    image = tmp_path / "bzImage"
+    image.write_bytes(content)
+    with pytest.raises(Failure, match="no setup header"):
+        check_image(image)
+
+
+def test_an_image_with_a_setup_header(tmp_path: Path) -> None:
+    image = tmp_path / "bzImage"
+    image.write_bytes(bytes(0x202) + b"HdrS" + bytes(100))
+    check_image(image)

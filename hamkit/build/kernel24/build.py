@@ -48,6 +48,7 @@ MAKE_WORDS = (
     "GENKSYMS=genksyms",  # the one among our tools
 )
 BZIMAGE = "arch/i386/boot/bzImage"
+SETUP_MAGIC = (0x202, b"HdrS")  # Documentation/i386/boot.txt
 MEMORY_FOLDERS = ("mm", "arch/i386/mm")  # whose objects a patched kernel is held against the stock one by
 ANSWERS = b"\n" * 10_000  # to every question that oldconfig asks, its default
 FAULT = re.compile(  # compilers of the time write no "error:"
@@ -216,6 +217,7 @@ class Building:
         effective = self._configure()
         self._make("dep")
         self._make("bzImage", self._jobs())
+        check_image(self._tree / BZIMAGE)
         if "m" in effective.options.values():
             self._make("modules", self._jobs())
             install = [f"INSTALL_MOD_PATH={self._tree}/ham-modules", "DEPMOD=/bin/true"]
@@ -282,6 +284,18 @@ class Building:
                 shutil.copy2(path, self._out / "objects" / name)
         shims = self._tools / "shims"
         write_whole(self._out / "shims", shims.read_text() if shims.is_file() else "")
+
+
+def check_image(path: Path) -> None:
+    """Raises Failure for a bzImage that loaders do not know: a tree may be made for one of its own."""
+    offset, magic = SETUP_MAGIC
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        if stream.read(len(magic)) != magic:
+            raise Failure(
+                "make bzImage made no image that a PC's boot loader knows: it has no setup header",
+                "the tree's arch/i386/boot/Makefile is for a loader of its own",
+            )
 
 
 def faults(stderr: str) -> list[str]:
