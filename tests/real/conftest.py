@@ -19,13 +19,16 @@ from hamkit.files import cache_root
 from hamkit.progress import Quiet
 from hamkit.run import find
 
-ALONE = ("test_matrix_dask", "test_matrix_page", "test_old_rpm", "test_page", "test_rpm_repository")
+ALONE = (
+    *("test_matrix_dask", "test_matrix_page", "test_old_rpm", "test_page", "test_rpm_repository"),
+    *("test_kernel24", "test_series"),
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lanes for two processes, each one test after the other: what needs Docker Engine, Linux 2.4, and files
-    that need neither."""
+    """Lanes for two processes, each one test after the other: what needs Docker Engine, what boots Linux 2.4
+    in kept runs, and files that share neither with others."""
     for item in items:
         if item.path.stem in ALONE:
             lane = item.path.stem
