@@ -11,6 +11,7 @@ from hamkit.build import lastjob
 from hamkit.build.engine import Engine
 from hamkit.courses.distribution import KernelRpmPipeline, PatchPipeline, Pipeline, deliver, every_image
 from hamkit.courses.linux24 import TreePipeline
+from hamkit.courses.tree import SERIES_RESERVE_MB
 from hamkit.errors import UserError
 from hamkit.fetch.source import find_source
 from hamkit.files import write_whole
@@ -25,7 +26,6 @@ from hamkit.tasks.stages import show_plan, show_stages
 from hamkit.tasks.trees import tree_request
 
 PACKAGES = ("ham", "kernel-patch")
-RESERVED = 128  # MiB of kernel address space, as `patch` has it
 
 
 @task(name="specs", help={"distro": "show one, whole"} | help_for("json"))
@@ -108,7 +108,7 @@ def image(
     help={
         "package": "ham (the module, the programs), or kernel-patch (the series for --tree)",
         "tree": f"with kernel-patch: {TREE}",
-        "reserve_mb": "with kernel-patch: kernel address space for struct pages, MiB; 128 when not given",
+        "reserve_mb": f"with kernel-patch: MiB for struct pages; {SERIES_RESERVE_MB} when not given",
     }
     | help_for("distro", "out", "json", "dry_run", "renew")
 )
@@ -137,7 +137,9 @@ def srpm(
         if package == "kernel-patch":
             check_line(request.spec)
             source = find_source(tree or source_of(request.spec), Reporter())
-            pipeline = PatchPipeline(request, Reporter(), source=source, reserve_mb=reserve_mb or RESERVED)
+            pipeline = PatchPipeline(
+                request, Reporter(), source=source, reserve_mb=reserve_mb or SERIES_RESERVE_MB
+            )
         if dry_run:
             return show_plan(pipeline, "srpm", json)
         with pipeline.locked():

@@ -106,7 +106,7 @@ def full_record(tmp_path: Path) -> RunRecord:
     record.add(
         stage(
             "srpm",
-            detail=f"built in {cache_root()}/work/x",
+            detail=f"built in {cache_root()}/jobs/x",
             inputs={"ham-src": "0" * 64},
             outputs=(Artifact.of(built),),
             facts=facts,
@@ -140,7 +140,7 @@ def test_nothing_of_this_machine_is_recorded(tmp_path: Path) -> None:
         assert str(folder) not in text
     seen = json.loads(text)
     assert seen["argv"] == ["release", "./specs"]
-    assert seen["stages"][0]["detail"] == "built in <cache>/work/x"
+    assert seen["stages"][0]["detail"] == "built in <cache>/jobs/x"
     assert seen["stages"][0]["facts"] == {
         "tree": "./ham-src",
         "pair": [1, None],

@@ -294,7 +294,7 @@ def check_image(path: Path) -> None:
         if stream.read(len(magic)) != magic:
             raise Failure(
                 "make bzImage made no image that a PC's boot loader knows: it has no setup header",
-                "the tree's arch/i386/boot/Makefile is for a loader of its own",
+                "mend the tree's arch/i386/boot/Makefile, made for a loader of its own, or give another tree",
             )
 
 
